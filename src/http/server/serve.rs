@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use hyper::body::{Body, Incoming};
-use hyper::header::CONTENT_LENGTH;
+use hyper::header::{CONTENT_LENGTH, HOST};
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response, StatusCode, Version};
 
@@ -188,6 +188,9 @@ impl Drop for CloseOnDrop<'_> {
 
 /// Returns the status with which a request is refused, if it exceeds a limit.
 fn check(request: &Request<Incoming>, limits: &Limits, life: &Life) -> Option<StatusCode> {
+    if !names_its_host(request) {
+        return Some(StatusCode::BAD_REQUEST);
+    }
     if request.headers().len() > limits.headers || size_of_head(request) > limits.head_size {
         return Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
@@ -200,6 +203,18 @@ fn check(request: &Request<Incoming>, limits: &Limits, life: &Life) -> Option<St
         return Some(StatusCode::SERVICE_UNAVAILABLE);
     }
     None
+}
+
+/// Returns whether a request names the host that it is for as its version demands: once, and in
+/// HTTP/1.0 at most once. Two names are a way to get past checks of the first one. In HTTP/2 the
+/// host is a part of the URI.
+fn names_its_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (request.version(), hosts.next(), hosts.next()) {
+        (Version::HTTP_2, ..) => true,
+        (Version::HTTP_11, first, second) => first.is_some() && second.is_none(),
+        (_, _, second) => second.is_none(),
+    }
 }
 
 /// Returns about the number of bytes that the head takes in HTTP/1.
