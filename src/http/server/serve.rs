@@ -129,6 +129,7 @@ impl Http {
             let by = limits.request.and_then(|limit| clock_now().checked_add(limit));
             let flight = Flight::begin(life);
             let decision = Decision::about(&mut request).inspect(|_| life.note_upgrade());
+            let version = request.version();
             let called = match check(&request, limits, life) {
                 None => Ok(call(request, flight)),
                 Some(refused) => Err(refused),
@@ -137,6 +138,10 @@ impl Http {
                 let response = match called {
                     Ok(response) => by_deadline(response, by).await?,
                     Err(refused) => Reply::status(refused),
+                };
+                let response = match is_interim(response.status(), version) {
+                    true => Reply::status(StatusCode::INTERNAL_SERVER_ERROR),
+                    false => response,
                 };
                 decision.into_iter().for_each(|decision| decision.by(response.status()));
                 Ok::<_, E>(response)
@@ -203,6 +208,13 @@ fn check(request: &Request<Incoming>, limits: &Limits, life: &Life) -> Option<St
         return Some(StatusCode::SERVICE_UNAVAILABLE);
     }
     None
+}
+
+/// Returns whether a status promises a later response, which would never come. A client of HTTP/2
+/// ends its connection if something else follows.
+fn is_interim(status: StatusCode, version: Version) -> bool {
+    let may_switch = version != Version::HTTP_2;
+    status.is_informational() && !(may_switch && status == StatusCode::SWITCHING_PROTOCOLS)
 }
 
 /// Returns whether a request names the host that it is for as its version demands: once, and in

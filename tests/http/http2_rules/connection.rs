@@ -6,10 +6,10 @@ use std::io::Write;
 use fibra::http::Http;
 use fibra::net::TcpStream;
 
-use super::{NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, handler, parked};
+use super::{FLOW_CONTROL_ERROR, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, handler, parked};
 use crate::frames::{
-    ACK, DATA, END_STREAM, Frame, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS,
-    WINDOW_UPDATE, begin, frame, read_frame, request, setting,
+    ACK, DATA, END_HEADERS, END_STREAM, Frame, GOAWAY, HEADERS, PING, POST, PREFACE, RST_STREAM,
+    SETTINGS, WINDOW_UPDATE, begin, field, frame, read_frame, request, setting,
 };
 use crate::server::{connection, read_all};
 use crate::support::ms;
@@ -169,6 +169,32 @@ fn a_response_keeps_to_the_windows_of_the_client() {
         stream.write_all(&setting(4, 100)).unwrap();
         let rest = read_until(&stream, data);
         assert_eq!((&*rest.payload, rest.flags), (&b"6789"[..], END_STREAM));
+    });
+}
+
+/// Section 6.9.1.
+#[test]
+fn a_client_keeps_to_the_window_that_the_server_has_given() {
+    fibra::run(|| {
+        let mut stream = connect();
+        begin(&mut stream, &[]);
+        let settings = read_frame(&stream).unwrap();
+        let window = settings.payload.chunks(6).find(|entry| entry[..2] == [0, 4]).unwrap();
+        let window = u32::from_be_bytes(window[2..].try_into().unwrap()) as usize;
+        assert_eq!(window, 1 << 20);
+        let update = read_until(&stream, |frame| frame.kind == WINDOW_UPDATE);
+        let connection = 65_535 + u32::from_be_bytes((&*update.payload).try_into().unwrap());
+        assert!(window <= connection as usize, "one stream may not stop the others");
+        stream.write_all(&frame(SETTINGS, ACK, 0, [])).unwrap();
+        // A request whose handler never reads.
+        let fields = [&POST[..2], &field(":path", "/park"), &POST[3..]].concat();
+        stream.write_all(&frame(HEADERS, END_HEADERS, 1, fields)).unwrap();
+        let chunk = frame(DATA, 0, 1, vec![0; 1 << 14]);
+        stream.write_all(&chunk.repeat(window >> 14)).unwrap();
+        assert!(!read_all_frames(&stream).iter().any(|frame| frame.kind == GOAWAY));
+        stream.write_all(&frame(DATA, 0, 1, "x")).unwrap();
+        let refused = read_until(&stream, |frame| matches!(frame.kind, GOAWAY | RST_STREAM));
+        assert_eq!(refused.code(), FLOW_CONTROL_ERROR);
     });
 }
 
