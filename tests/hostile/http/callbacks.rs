@@ -59,7 +59,6 @@ enum At {
     DropOfReader,
     Poll,
     DropOfBody,
-    Resolve,
     WriteOfCopy,
 }
 
@@ -140,7 +139,7 @@ fn ask(at: At, action: Action, reach: &Reach, url: &str) {
         At::Poll | At::DropOfBody => {
             post.body(RequestBody::wrap(OneFrame(reach.clone(), action, at, false)))
         }
-        At::Resolve | At::WriteOfCopy => post.body("x"),
+        At::WriteOfCopy => post.body("x"),
     };
     let Ok(mut response) = post.send() else { return };
     if at == At::WriteOfCopy {
