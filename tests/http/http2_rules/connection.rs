@@ -198,6 +198,21 @@ fn a_client_keeps_to_the_window_that_the_server_has_given() {
     });
 }
 
+/// Section 8.1: the answer is complete, and the reset only stops the upload.
+#[test]
+fn an_answer_before_the_end_of_the_request_is_followed_by_a_reset_without_an_error() {
+    fibra::run(|| {
+        let refuses = |_| crate::server::say("refused");
+        let (mut stream, _serves) = connection(Http::new().http2_only(), refuses);
+        begin(&mut stream, &[]);
+        stream.write_all(&frame(HEADERS, END_HEADERS, 1, POST)).unwrap();
+        let data = read_until(&stream, |frame| frame.kind == DATA);
+        assert_eq!((&*data.payload, data.flags), (&b"refused"[..], END_STREAM));
+        let reset = read_until(&stream, |frame| frame.kind == RST_STREAM);
+        assert_eq!((reset.stream, reset.code()), (1, NO_ERROR));
+    });
+}
+
 /// Section 6.8.
 #[test]
 fn a_client_that_leaves_gets_its_answers_and_then_the_end() {
