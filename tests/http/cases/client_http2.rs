@@ -225,6 +225,10 @@ fn a_head_that_is_too_large_is_an_error_and_no_hang() {
     });
 }
 
+fn number(bytes: &[u8]) -> u64 {
+    u32::from_be_bytes(bytes[..4].try_into().unwrap()).into()
+}
+
 /// One response that is not read uses up its own window, and not that of the connection.
 #[test]
 fn a_response_that_is_not_read_does_not_stop_the_others() {
@@ -235,17 +239,13 @@ fn a_response_that_is_not_read_does_not_stop_the_others() {
             let (mut connection, mut window) = (65_535_u64, 65_535_u64);
             let mut large = None;
             while let Some(frame) = read_frame(&stream) {
-                let by = |frame: &Frame| {
-                    u64::from(u32::from_be_bytes(frame.payload[..4].try_into().unwrap()))
-                };
+                let by = |frame: &Frame| number(&frame.payload);
                 match frame.kind {
-                    SETTINGS => frame
-                        .payload
-                        .chunks(6)
-                        .filter(|entry| entry[..2] == [0, 4])
-                        .for_each(|entry| {
-                            window = u64::from(u32::from_be_bytes(entry[2..].try_into().unwrap()))
-                        }),
+                    SETTINGS => {
+                        let mut entries = frame.payload.chunks(6);
+                        let initial = entries.find(|entry| entry[..2] == [0, 4]);
+                        window = initial.map_or(window, |entry| number(&entry[2..]));
+                    }
                     WINDOW_UPDATE if frame.stream == 0 => connection += by(&frame),
                     WINDOW_UPDATE if Some(frame.stream) == large => window += by(&frame),
                     HEADERS if large.is_none() => {
@@ -258,10 +258,10 @@ fn a_response_that_is_not_read_does_not_stop_the_others() {
                     }
                     _ => {}
                 }
-                while large.is_some() && window != 0 && connection != 0 {
+                while let Some(id) = large.filter(|_| window != 0 && connection != 0) {
                     let length = window.min(connection).min(16_384);
                     let data = vec![0; length as usize];
-                    send(&stream, crate::frames::frame(DATA, 0, large.unwrap(), data));
+                    send(&stream, crate::frames::frame(DATA, 0, id, data));
                     window -= length;
                     connection -= length;
                 }
