@@ -6,6 +6,9 @@
 mod support;
 
 mod bodies;
+mod cases;
+#[cfg(feature = "http-client")]
+mod client_faults;
 #[cfg(feature = "http-client")]
 mod client_help;
 #[cfg(feature = "http-client")]
@@ -21,5 +24,11 @@ mod client_requests;
 #[cfg(all(feature = "http-client", feature = "tls"))]
 mod client_tls;
 mod connections;
+#[cfg(feature = "http2")]
+mod frames;
+#[cfg(feature = "http2")]
+mod http2_rules;
 mod on_each;
+#[cfg(feature = "tls")]
+mod real_clients;
 mod server;

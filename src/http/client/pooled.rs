@@ -42,8 +42,9 @@ use crate::http::client::request::RequestBuilder;
 /// A request that is answered by a redirect is sent again to the new URL: see
 /// [`RedirectPolicy`](crate::http::RedirectPolicy). A request that was sent over a connection that
 /// the server has closed meanwhile is repeated once, on a new connection, if that is safe: nothing
-/// of it was sent, or its method is idempotent (all but POST and PATCH) and its body consists of
-/// bytes. Nothing else is repeated: for that there is [`pool::Retry`](crate::pool::Retry).
+/// of it was sent, or its body consists of bytes and its method is idempotent (all but POST and
+/// PATCH), or the server of HTTP/2 has refused it. Nothing else is repeated: for that there is
+/// [`pool::Retry`](crate::pool::Retry).
 ///
 /// Cookies are not kept, and bodies are not decompressed.
 ///

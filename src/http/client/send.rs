@@ -2,9 +2,10 @@
 //!
 //! Invariants:
 //! - A request is repeated only on a connection that another request used before, which the server
-//!   may have closed meanwhile; and only if no part of it was sent, or its method is idempotent
-//!   and its body can be sent again. It is repeated once, on a new connection.
+//!   may have closed meanwhile; and only if no part of it was sent, or its body can be sent again
+//!   and either its method is idempotent or the server has refused it. It is repeated once.
 
+use std::error::Error as _;
 use std::rc::Rc;
 
 use hyper::body::Incoming;
@@ -85,9 +86,9 @@ fn exchange(
         let kind = if unsent.is_none() { Kind::Request } else { Kind::Unsent };
         let repeated = match unsent {
             Some(request) => Some(request.into_body()),
-            None => again.filter(|_| is_idempotent(&message.method) && is_broken(&error)),
+            None => again.filter(|_| is_safe(&message.method, &error)),
         };
-        match repeated.filter(|_| lease.reused) {
+        match repeated.filter(|_| lease.reused && !fresh) {
             Some(repeated) => body = repeated,
             None => return Err(Error::new(kind, None).because(error)),
         }
@@ -96,7 +97,12 @@ fn exchange(
     }
 }
 
-/// Returns whether a request may be repeated although the server may have processed it.
+/// Returns whether a request of this method, of which some part was sent, may be repeated after
+/// `error`: it is certain that the server has not processed it, or it may do so twice.
+fn is_safe(method: &Method, error: &hyper::Error) -> bool {
+    is_refused(error) || is_idempotent(method) && is_broken(error)
+}
+
 fn is_idempotent(method: &Method) -> bool {
     matches!(
         *method,
@@ -107,6 +113,19 @@ fn is_idempotent(method: &Method) -> bool {
 /// Returns whether the connection was the cause, and not what was sent over it.
 fn is_broken(error: &hyper::Error) -> bool {
     !error.is_parse() && !error.is_user()
+}
+
+/// Returns whether the server of HTTP/2 has refused the request before it processed any of it: it
+/// reset the stream with the code REFUSED_STREAM, or left with a GOAWAY that excludes the stream.
+///
+/// The error of the crate `h2` has methods for that, but this crate does not depend on `h2`. So the
+/// error is recognised by its text. If that changes, such requests are not repeated.
+fn is_refused(error: &hyper::Error) -> bool {
+    let texts = [
+        "stream error received: refused stream before processing any application logic",
+        "connection error received: not a result of an error",
+    ];
+    error.source().is_some_and(|cause| texts.contains(&cause.to_string().as_str()))
 }
 
 /// Returns the request of `message` in the form in which the connection takes it.
