@@ -101,7 +101,7 @@ fn a_body_that_becomes_too_large_is_an_error_of_the_read() {
 }
 
 #[test]
-fn a_head_that_comes_slowly_is_cut_off_however_often_bytes_come() {
+fn a_head_that_comes_slowly_is_refused_however_often_bytes_come() {
     fibra::run(|| {
         let (mut stream, serves) = connection(Http::new().head_timeout(ms(60)), |_| say("never"));
         let start = fibra::now();
@@ -109,6 +109,52 @@ fn a_head_that_comes_slowly_is_cut_off_however_often_bytes_come() {
             fibra::sleep(ms(5));
         }
         assert!((fibra::now() - start) >= ms(60));
+        assert_eq!(error_of(serves.join().unwrap()), io::ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+fn a_part_of_a_head_gets_status_408_and_the_connection_is_closed() {
+    fibra::run(|| {
+        for part in ["GET / HTTP/1.1\r\nhost", "PO", "\r\n", "PRIM"] {
+            let http = Http::new().head_timeout(ms(20));
+            let (mut stream, serves) = connection(http, |_| say("never"));
+            stream.write_all(part.as_bytes()).unwrap();
+            let answer = read_all(&mut stream);
+            assert_eq!(status(&answer), 408, "{part}");
+            for header in ["\r\nconnection: close\r\n", "\r\ncontent-length: 0\r\n", "\r\ndate: "] {
+                assert!(answer.contains(header), "{answer}");
+            }
+            assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+            assert_eq!(error_of(serves.join().unwrap()), io::ErrorKind::TimedOut);
+        }
+    });
+}
+
+/// It may be the beginning of HTTP/2, where an answer of HTTP/1 is no help.
+#[test]
+#[cfg(feature = "http2")]
+fn a_client_whose_version_is_not_known_gets_no_status() {
+    fibra::run(|| {
+        let (mut stream, serves) = connection(Http::new().head_timeout(ms(20)), |_| say("never"));
+        stream.write_all(b"PRI * HT").unwrap();
+        assert_eq!(read_all(&mut stream), "");
+        assert_eq!(error_of(serves.join().unwrap()), io::ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn a_part_of_a_head_over_tls_gets_status_408_too() {
+    use crate::support::tls::tls_pair;
+
+    fibra::run(|| {
+        let (here, there) = tls_pair();
+        let http = Http::new().head_timeout(ms(50));
+        let serves = fibra::spawn(move || http.serve_connection(there, |_| say("never")));
+        (&here).write_all(b"GET / HTTP/1.1\r\nhost").unwrap();
+        // To the announced end.
+        assert_eq!(status(&io::read_to_string(&here).unwrap()), 408);
         assert_eq!(error_of(serves.join().unwrap()), io::ErrorKind::TimedOut);
     });
 }
@@ -140,14 +186,14 @@ fn an_idle_connection_is_closed_after_its_time_and_not_before() {
 }
 
 #[test]
-fn a_second_head_that_comes_slowly_is_cut_off_before_an_idle_connection() {
+fn a_second_head_that_comes_slowly_is_refused_before_an_idle_connection_is_closed() {
     fibra::run(|| {
         let http = Http::new().idle_timeout(Duration::from_secs(60)).head_timeout(ms(30));
         let (mut stream, serves) = connection(http, |_| say("!"));
         stream.write_all(head("/", "").as_bytes()).unwrap();
         read_until(&mut stream, "!");
         stream.write_all(b"GET / HT").unwrap();
-        assert_eq!(read_all(&mut stream), "");
+        assert_eq!(status(&read_all(&mut stream)), 408);
         assert_eq!(error_of(serves.join().unwrap()), io::ErrorKind::TimedOut);
     });
 }
