@@ -7,6 +7,10 @@ mod support;
 
 mod bodies;
 #[cfg(feature = "http-client")]
+mod client_get;
+#[cfg(feature = "gzip")]
+mod client_gzip;
+#[cfg(feature = "http-client")]
 mod client_help;
 #[cfg(feature = "http-client")]
 mod client_limits;
@@ -23,3 +27,5 @@ mod client_tls;
 mod connections;
 mod on_each;
 mod server;
+#[cfg(all(feature = "ureq", feature = "tls"))]
+mod ureq_agent;

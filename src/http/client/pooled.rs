@@ -45,7 +45,8 @@ use crate::http::client::request::RequestBuilder;
 /// of it was sent, or its method is idempotent (all but POST and PATCH) and its body consists of
 /// bytes. Nothing else is repeated: for that there is [`pool::Retry`](crate::pool::Retry).
 ///
-/// Cookies are not kept, and bodies are not decompressed.
+/// Cookies are not kept. Bodies are decompressed with the feature `gzip`: see
+/// `ClientBuilder::gzip`.
 ///
 /// # Proxies
 ///
