@@ -446,6 +446,7 @@ pub(crate) fn rows() -> Vec<Row> {
         tls::TlsAcceptor;
         tls::TlsConnector;
         tls::TlsStream<S>;
+        ureq::Connector;
     }
 }
 
