@@ -5,7 +5,8 @@
 //! fiber instead, so one thread has many requests at the same time. The pool of connections, the
 //! redirects, the time limits and everything else remain ureq's own, and programs change one line:
 //!
-//! ```
+#![cfg_attr(feature = "http", doc = "```")]
+#![cfg_attr(not(feature = "http"), doc = "```ignore")]
 //! use fibra::http::{Http, hyper::Response};
 //! use fibra::server::Server;
 //! use ureq::config::Config;
