@@ -87,7 +87,7 @@ pub use self::rt::{FiberExecutor, FiberTimer};
 #[cfg(feature = "http2")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
 pub use self::server::StreamExecutor;
-pub use self::server::{Graceful, Http, Upgrade, Upgraded, status_of, upgrade};
+pub use self::server::{Graceful, Http, LimitedBody, Upgrade, Upgraded, status_of, upgrade};
 pub use ::hyper;
 #[cfg(feature = "http-client")]
 pub use ::url;

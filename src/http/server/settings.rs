@@ -219,8 +219,8 @@ impl Http {
     /// The default of 2 MiB is that of axum: a handler that collects the body in memory is safe by
     /// default. A handler that writes it to a file sets a larger limit. For services (see
     /// [`serve_service`](Http::serve_service)), which take hyper's bodies, only the announced size
-    /// is checked. axum has a limit of its own (2 MiB, too), and other services put
-    /// `http_body_util::Limited` around the body.
+    /// is checked, unless they use [`limit_body`](Http::limit_body) or their framework has a limit of
+    /// its own, as axum does.
     #[must_use]
     pub fn max_body_size(self, bytes: impl Into<Option<u64>>) -> Http {
         self.change(|limits| limits.body_size = bytes.into())
@@ -278,7 +278,7 @@ impl Http {
     /// Limits the time that a handler waits for the next bytes of a body. Its read fails with
     /// [`TimedOut`](std::io::ErrorKind::TimedOut) then. It does not limit the time of a whole body.
     ///
-    /// The default is 60 seconds, as in nginx. Services do their own.
+    /// The default is 60 seconds, as in nginx. For services, see [`limit_body`](Http::limit_body).
     #[must_use]
     pub fn body_timeout(self, time: impl Into<Option<Duration>>) -> Http {
         self.change(|limits| limits.body = time.into())

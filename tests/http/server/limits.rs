@@ -100,6 +100,57 @@ fn a_body_that_becomes_too_large_is_an_error_of_the_read() {
     });
 }
 
+/// Starts a server of a service that reads bodies within the limits of `http`.
+fn serve_limited(http: Http) -> std::net::SocketAddr {
+    use http_body_util::BodyExt;
+    use hyper::body::{Body, Incoming};
+    use hyper::service::service_fn;
+
+    let listener = fibra::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    fibra::spawn(move || {
+        for stream in listener.incoming() {
+            let (http, stream) = (http.clone(), stream.unwrap());
+            fibra::spawn(move || {
+                let limits = http.clone();
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let mut body = limits.limit_body(request.into_body());
+                    async move {
+                        let error = match (&mut body).collect().await {
+                            Ok(body) => return io::Result::Ok(say(body.to_bytes())),
+                            Err(error) => error,
+                        };
+                        assert!(!body.is_end_stream());
+                        assert!(body.frame().await.unwrap().is_err());
+                        let mut response = say(error.to_string());
+                        *response.status_mut() = status_of(&error);
+                        Ok(response)
+                    }
+                });
+                http.serve_service(stream, service)
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn the_limits_of_bodies_hold_for_services_that_use_them() {
+    fibra::run(|| {
+        let address = serve_limited(Http::new().max_body_size(10).body_timeout(ms(100)));
+        assert!(exchange(address, post(10, "0123456789")).ends_with("0123456789"));
+        assert!(exchange(address, chunked(&["01234", "56789"])).ends_with("0123456789"));
+        assert_eq!(status(&exchange(address, post(11, ""))), 413);
+        let answer = exchange(address, chunked(&["01234", "56789", "a"]));
+        assert_eq!(status(&answer), 413);
+        assert!(answer.ends_with("larger than `Http::max_body_size`"), "{answer}");
+        assert_eq!(status(&exchange(address, post(6, "slo"))), 408);
+        let address = serve_limited(Http::new().max_body_size(None).body_timeout(None));
+        let large = "z".repeat(3 << 20);
+        assert!(exchange(address, post(large.len(), &large)).ends_with("zzz"));
+    });
+}
+
 #[test]
 fn a_head_that_comes_slowly_is_refused_however_often_bytes_come() {
     fibra::run(|| {
