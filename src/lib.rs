@@ -212,10 +212,12 @@
 //! | `net` | yes | [`net`], [`io`], [`server`], [`process`], [`signal`], [`main()`] |
 //! | `tls` | no | [`tls`]: TLS over any stream, by rustls; choose the cryptography in your own dependency on `rustls` |
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
-//! | `http-client` | no | `http::Client`: URLs, kept connections, redirects, proxies, time limits |
+//! | `http-client` | no | `http::get` and `http::Client`: URLs, kept connections, redirects, proxies, time limits |
 //! | `https` | no | TLS for `http::Client`: the cryptography of ring, the certificates of the system |
 //! | `http2` | no | HTTP/2 in [`http`], also for services that are built on it, such as tonic's |
 //! | `json` | no | JSON for `http::Client`, by serde |
+//! | `gzip` | no | responses for `http::Client` that are compressed with gzip |
+//! | `ureq` | no | [`ureq`]: the HTTP client ureq on fibers |
 //! | `greenlet` | no | [`greenlet`]: switches between call stacks by name, as in Python's greenlet |
 //! | `tokio` | no | [`RuntimeBuilder::tokio`]: a runtime of tokio for the fibers; [`guest()`]: fibers as a future of tokio; [`run`] works inside a task of tokio |
 //! | `tokio-io` | no | `AsyncRead` and `AsyncWrite` of tokio for all streams |
@@ -272,6 +274,7 @@
 [`guest()`]: #features"
 )]
 #![cfg_attr(not(feature = "tracing"), doc = "[`tracing`]: #features")]
+#![cfg_attr(not(feature = "ureq"), doc = "[`ureq`]: #features")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // `rust-version` holds for this crate; Cargo.toml allows its tests more.
 #![warn(clippy::incompatible_msrv)]
@@ -314,6 +317,8 @@ pub mod time;
 pub mod tls;
 #[cfg(feature = "tracing")]
 pub mod tracing;
+#[cfg(feature = "ureq")]
+pub mod ureq;
 
 /// The README, whose programs are tested like the others.
 #[cfg(all(doctest, feature = "net"))]

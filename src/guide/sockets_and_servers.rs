@@ -115,26 +115,28 @@
 //! With the feature `http`, `http::Http` serves a connection with a handler that may wait, or with
 //! a `Service` such as an axum router. With `http2` the same handlers also serve HTTP/2: over TLS
 //! if the configuration offers it (`config.alpn_protocols = http.alpn_protocols()`). `Http` has a
-//! limit for each way in which a client can hold up a server; only the handshake of TLS needs a
-//! [`time::timeout`](crate::time::timeout) of your own. `http::Files` serves a directory,
-//! `http::upgrade` leaves HTTP for a WebSocket, and `http::Graceful` ends all connections without
-//! breaking a request off.
+//! limit for each way in which a client can hold up a server, and so has `TlsAcceptor` for the
+//! handshake. `http::Files` serves a directory, `http::upgrade` leaves HTTP for a WebSocket, and
+//! `http::Graceful` ends all connections without breaking a request off.
 //!
-//! With `https`, `http::Client` fetches URLs:
+//! With `https`, `http::get` fetches a URL:
 //!
 #![cfg_attr(feature = "https", doc = "```no_run")]
 #![cfg_attr(not(feature = "https"), doc = "```ignore")]
-//! use fibra::http::Client;
+//! use fibra::http;
 //!
-//! fn main() -> Result<(), fibra::http::Error> {
+//! fn main() -> Result<(), http::Error> {
 //!     fibra::run(|| {
-//!         let client = Client::new();
-//!         let page = client.get("https://www.rust-lang.org/").send()?.error_for_status()?;
+//!         let page = http::get("https://www.rust-lang.org/")?.error_for_status()?;
 //!         println!("{} bytes", page.text()?.len());
 //!         Ok(())
 //!     })
 //! }
 //! ```
+//!
+//! `http::Client` has the other methods, headers, bodies, and settings: time limits, connections
+//! per host, proxies. With the feature `gzip` responses may be compressed. The agents of
+//! `fibra::ureq` are for programs that use the client ureq already.
 //!
 //! The repository's examples `fetch_three`, `web_crawler`, `tls_echo`, `http_server`,
 //! `axum_router`, `json_service`, `reverse_proxy`, `ureq_client` and `websocket` are complete

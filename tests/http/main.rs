@@ -10,6 +10,10 @@ mod cases;
 #[cfg(feature = "http-client")]
 mod client_faults;
 #[cfg(feature = "http-client")]
+mod client_get;
+#[cfg(feature = "gzip")]
+mod client_gzip;
+#[cfg(feature = "http-client")]
 mod client_help;
 #[cfg(feature = "http-client")]
 mod client_limits;
@@ -32,3 +36,5 @@ mod on_each;
 #[cfg(feature = "tls")]
 mod real_clients;
 mod server;
+#[cfg(all(feature = "ureq", feature = "tls"))]
+mod ureq_agent;

@@ -68,7 +68,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("signal", &["collections", "io", "reactor", "sched"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // TLS over everything that can be read and written.
-    ("tls", &["io", "net", "sched::lowlevel", "sync"]),
+    ("tls", &["io", "net", "offload", "sched::lowlevel", "sync", "time"]),
+    // A client of others over its sockets.
+    ("ureq", &["net", "sched::lowlevel", "sync", "time", "tls"]),
     // Futures on fibers.
     ("future", &["collections", "fiber::exit", "fiber::state", "reactor::background", "sched"]),
     // HTTP on all of these.

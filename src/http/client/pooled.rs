@@ -46,7 +46,8 @@ use crate::http::client::request::RequestBuilder;
 /// PATCH), or the server of HTTP/2 has refused it. Nothing else is repeated: for that there is
 /// [`pool::Retry`](crate::pool::Retry).
 ///
-/// Cookies are not kept, and bodies are not decompressed.
+/// Cookies are not kept. Bodies are decompressed with the feature `gzip`: see
+/// `ClientBuilder::gzip`.
 ///
 /// # Proxies
 ///

@@ -86,7 +86,8 @@ impl Response {
         self.peer
     }
 
-    /// Returns the length of the body in bytes, if the server has announced it.
+    /// Returns the length of the body in bytes, if the server has announced it. That of a body
+    /// which is decompressed is not known.
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
         self.head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()

@@ -14,7 +14,10 @@ use hyper::{Method, Request, Response as Head, Uri};
 use url::{Position, Url};
 
 use crate::http::client::Client;
+use crate::http::client::builder::Settings;
 use crate::http::client::error::{Error, Kind};
+#[cfg(feature = "gzip")]
+use crate::http::client::gzip;
 use crate::http::client::lease::{Failure, Lease};
 use crate::http::client::limits::Limits;
 use crate::http::client::redirect;
@@ -34,6 +37,7 @@ pub(super) fn send(client: &Client, mut message: Message) -> Result<Response, Er
         deadline: timeout.and_then(|timeout| clock_now().checked_add(timeout)),
         connect: settings.connect_timeout,
         read: settings.read_timeout,
+        body_size: settings.body_size,
     };
     let mut followed = Vec::new();
     loop {
@@ -42,13 +46,21 @@ pub(super) fn send(client: &Client, mut message: Message) -> Result<Response, Er
         let exchanged = exchange(client, &mut message, &limits).map_err(|error| error.at(&url));
         let (head, lease) = exchanged?;
         let peer = lease.peer();
-        let (head, incoming) = head.into_parts();
-        let body = ResponseBody::new(incoming, lease, limits, url.clone());
+        #[cfg_attr(not(feature = "gzip"), allow(unused_mut, reason = "nothing is decoded"))]
+        let (mut head, incoming) = head.into_parts();
+        #[cfg_attr(not(feature = "gzip"), allow(unused_mut, reason = "nothing is decoded"))]
+        let mut body = ResponseBody::new(incoming, lease, limits, url.clone());
         let to = match settings.redirect.is_none() {
             true => None,
             false => redirect::target(head.status, &head.headers, &url)?,
         };
-        let Some(to) = to else { return Ok(Response::new(head, url, peer, body)) };
+        let Some(to) = to else {
+            #[cfg(feature = "gzip")]
+            if asks_for_gzip(settings, &message) {
+                gzip::decoder_for(&mut head).into_iter().for_each(|gunzip| body.decode(gunzip));
+            }
+            return Ok(Response::new(head, url, peer, body));
+        };
         // The connection serves the next request, if the body has arrived already.
         drop(body);
         followed.push(message.url.clone());
@@ -71,7 +83,7 @@ fn exchange(
     loop {
         let again = body.try_clone();
         let mut lease = client.pool().lease(client.dial(), &route, limits, fresh)?;
-        let request = request(message, &route, lease.is_http2(), body)?;
+        let request = request(client.settings(), message, &route, lease.is_http2(), body)?;
         let (error, unsent) = match lease.exchange(request, limits) {
             Ok(head) => return Ok((head, lease)),
             Err(Failure::Lost(error, unsent)) => (error, unsent),
@@ -130,6 +142,8 @@ fn is_refused(error: &hyper::Error) -> bool {
 
 /// Returns the request of `message` in the form in which the connection takes it.
 fn request(
+    #[cfg_attr(not(feature = "gzip"), allow(unused_variables, reason = "nothing is decoded"))]
+    settings: &Settings,
     message: &Message,
     route: &Route,
     is_http2: bool,
@@ -157,11 +171,20 @@ fn request(
     if is_empty && has_a_body(&message.method) {
         headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
     }
+    #[cfg(feature = "gzip")]
+    if asks_for_gzip(settings, message) {
+        gzip::ask(headers);
+    }
     let proxy = route.proxy.as_ref().filter(|_| route.key.forwards);
     if let Some(credentials) = proxy.and_then(|proxy| proxy.authorization.clone()) {
         headers.insert(PROXY_AUTHORIZATION, credentials);
     }
     Ok(request)
+}
+
+#[cfg(feature = "gzip")]
+fn asks_for_gzip(settings: &Settings, message: &Message) -> bool {
+    settings.gzip && gzip::may_ask(&message.method, &message.headers)
 }
 
 /// Returns whether servers expect a body with this method, so that its absence must be explicit.

@@ -172,6 +172,12 @@ impl Http {
                     Verdict::Continue => return Poll::Pending,
                     Verdict::Close => protocol.graceful_shutdown(),
                     Verdict::Late(error) => return Poll::Ready(Err(error_of(error))),
+                    Verdict::LateHead(error) => {
+                        if protocol.is_http1() {
+                            life.note_late();
+                        }
+                        return Poll::Ready(Err(error_of(error)));
+                    }
                 }
             }
         }));

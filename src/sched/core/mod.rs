@@ -36,6 +36,8 @@ pub(crate) mod limit;
 pub(crate) mod main_fiber;
 pub(crate) mod observe;
 pub(crate) mod observer;
+#[cfg(feature = "http-client")]
+pub(crate) mod of_main;
 pub(crate) mod pace;
 pub(crate) mod park;
 pub(crate) mod pause;
