@@ -111,34 +111,16 @@
 //!
 //! # TLS and HTTP
 //!
-//! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams.
-//! With the feature `http`, `http::Http` serves a connection with a handler that may wait, or with
-//! a `Service` such as an axum router. With `http2` the same handlers also serve HTTP/2: over TLS
-//! if the configuration offers it (`config.alpn_protocols = http.alpn_protocols()`). `Http` has a
-//! limit for each way in which a client can hold up a server; only the handshake of TLS needs a
-//! [`time::timeout`](crate::time::timeout) of your own. `http::Files` serves a directory,
-//! `http::upgrade` leaves HTTP for a WebSocket, and `http::Graceful` ends all connections without
-//! breaking a request off.
+//! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams. A
+//! handshake waits for its peer: put a [`time::timeout`](crate::time::timeout) around it.
 //!
-//! With `https`, `http::Client` fetches URLs:
+//! With `http`, `http::Http` serves a connection with a handler that may wait, or with a service
+//! such as an axum router, and `http-client` has a client for URLs.
+#![cfg_attr(feature = "http-client", doc = "[A page of its own](super::http) shows both.")]
+#![cfg_attr(not(feature = "http-client"), doc = "The page `http` of this guide shows both.")]
 //!
-#![cfg_attr(feature = "https", doc = "```no_run")]
-#![cfg_attr(not(feature = "https"), doc = "```ignore")]
-//! use fibra::http::Client;
-//!
-//! fn main() -> Result<(), fibra::http::Error> {
-//!     fibra::run(|| {
-//!         let client = Client::new();
-//!         let page = client.get("https://www.rust-lang.org/").send()?.error_for_status()?;
-//!         println!("{} bytes", page.text()?.len());
-//!         Ok(())
-//!     })
-//! }
-//! ```
-//!
-//! The repository's examples `fetch_three`, `web_crawler`, `tls_echo`, `http_server`,
-//! `axum_router`, `json_service`, `reverse_proxy`, `ureq_client` and `websocket` are complete
-//! programs.
+//! The repository's examples `tls_echo`, `http_server`, `fetch_three` and those beside them in its
+//! `examples/README.md` are complete programs.
 //!
 //! # Several cores
 //!
