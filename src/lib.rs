@@ -138,6 +138,40 @@
 //! any descriptor. [`blocking`](blocking()) runs a call that blocks its thread on another thread,
 //! and [`future::block_on`] waits for a future.
 //!
+//! # HTTP
+//!
+//! With the feature `http`, [`http`] has servers whose handlers may wait; with `http-client` and
+//! `https` also a client for URLs. Three pages at the same time, each with up to three attempts:
+//!
+#![cfg_attr(feature = "https", doc = "```no_run")]
+#![cfg_attr(not(feature = "https"), doc = "```ignore")]
+//! use std::time::Duration;
+//! use fibra::http::Client;
+//! use fibra::pool::Retry;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     // Ctrl-C ends all of it, and closes the connections.
+//!     fibra::main(|| {
+//!         let client = Client::new();
+//!         let fetch = |url| client.get(url).send()?.error_for_status()?.text();
+//!         fibra::scope(|scope| {
+//!             for url in ["https://crates.io/", "https://docs.rs/", "https://lib.rs/"] {
+//!                 let retry = Retry::attempts(3).wait(Duration::from_millis(200));
+//!                 scope.spawn(move || match retry.run(|_attempt| fetch(url)) {
+//!                     Ok(text) => println!("{url}: {} bytes", text.len()),
+//!                     Err(error) => println!("{error}"),
+//!                 });
+//!             }
+//!         });
+//!     })
+//! }
+//! ```
+//!
+#![cfg_attr(
+    feature = "http-client",
+    doc = "The page [`guide::http`] shows servers, TLS, HTTP/2, limits and errors."
+)]
+//!
 //! # Many cores
 //!
 //! A [`Runtime`] may have a scheduler on each core. A [`Handle`] spawns jobs, closures that are
@@ -196,6 +230,7 @@
 //! | protect a critical part, clean up | [`shield`], [`finally`], [`checkpoint`], [`cancellation`] |
 //! | run many fibers with a limit, retry, race | [`pool`] |
 //! | use sockets, serve connections | [`net`], [`server`], [`io`] |
+//! | fetch URLs, serve HTTP, encrypt (features) | [`http`], [`tls`] |
 //! | read files, start processes, get signals | [`fs`], [`process`], [`signal`] |
 //! | call code that blocks, await a future | [`blocking`](mod@blocking), [`future`] |
 //! | keep a value per fiber | [`local!`], [`FiberLocal`] |
@@ -321,7 +356,7 @@ pub mod tracing;
 pub mod ureq;
 
 /// The README, whose programs are tested like the others.
-#[cfg(all(doctest, feature = "net"))]
+#[cfg(all(doctest, feature = "https"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
 

@@ -9,6 +9,10 @@
 //! | [`many_cores`] | programs on several threads: what runs where, what is deterministic |
 #![cfg_attr(feature = "net", doc = "| [`sockets_and_servers`] | clients, servers, several cores |")]
 #![cfg_attr(
+    feature = "http-client",
+    doc = "| [`http`] | HTTP clients and servers: limits, TLS, errors and retries |"
+)]
+#![cfg_attr(
     feature = "net",
     doc = "| [`beside_async`] | futures in fibers, and streams with the traits of tokio and futures |"
 )]
@@ -27,6 +31,7 @@
     doc = "[asyncio](coming_from_asyncio), [tokio](coming_from_tokio), [Go](coming_from_go),"
 )]
 #![cfg_attr(feature = "net", doc = "[gevent](crate::coming_from_gevent),")]
+#![cfg_attr(feature = "http-client", doc = "[reqwest, ureq, hyper and axum](http_compared),")]
 //! [Go, tokio, may and rayon on many cores](many_cores_compared),
 //! [Stackless Python](crate::stackless::coming_from_stackless)
 #![cfg_attr(feature = "greenlet", doc = "and [greenlet](crate::greenlet::coming_from_greenlet).")]
@@ -46,6 +51,10 @@ pub mod coming_from_go;
 pub mod coming_from_tokio;
 pub mod environment;
 pub mod first_five_minutes;
+#[cfg(feature = "http-client")]
+pub mod http;
+#[cfg(feature = "http-client")]
+pub mod http_compared;
 pub mod many_cores;
 pub mod many_cores_compared;
 pub mod pitfalls;

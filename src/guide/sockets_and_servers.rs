@@ -111,36 +111,17 @@
 //!
 //! # TLS and HTTP
 //!
-//! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams.
-//! With the feature `http`, `http::Http` serves a connection with a handler that may wait, or with
-//! a `Service` such as an axum router. With `http2` the same handlers also serve HTTP/2: over TLS
-//! if the configuration offers it (`config.alpn_protocols = http.alpn_protocols()`). `Http` has a
-//! limit for each way in which a client can hold up a server, and so has `TlsAcceptor` for the
-//! handshake. `http::Files` serves a directory, `http::upgrade` leaves HTTP for a WebSocket, and
-//! `http::Graceful` ends all connections without breaking a request off.
+//! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams. A
+//! handshake waits for its peer. That of a server has a time limit of its own; put a
+//! [`time::timeout`](crate::time::timeout) around that of a client.
 //!
-//! With `https`, `http::get` fetches a URL:
+//! With `http`, `http::Http` serves a connection with a handler that may wait, or with a service
+//! such as an axum router, and `http-client` has a client for URLs.
+#![cfg_attr(feature = "http-client", doc = "[A page of its own](super::http) shows both.")]
+#![cfg_attr(not(feature = "http-client"), doc = "The page `http` of this guide shows both.")]
 //!
-#![cfg_attr(feature = "https", doc = "```no_run")]
-#![cfg_attr(not(feature = "https"), doc = "```ignore")]
-//! use fibra::http;
-//!
-//! fn main() -> Result<(), http::Error> {
-//!     fibra::run(|| {
-//!         let page = http::get("https://www.rust-lang.org/")?.error_for_status()?;
-//!         println!("{} bytes", page.text()?.len());
-//!         Ok(())
-//!     })
-//! }
-//! ```
-//!
-//! `http::Client` has the other methods, headers, bodies, and settings: time limits, connections
-//! per host, proxies. With the feature `gzip` responses may be compressed. The agents of
-//! `fibra::ureq` are for programs that use the client ureq already.
-//!
-//! The repository's examples `fetch_three`, `web_crawler`, `tls_echo`, `http_server`,
-//! `axum_router`, `json_service`, `reverse_proxy`, `ureq_client` and `websocket` are complete
-//! programs.
+//! The repository's examples `tls_echo`, `http_server`, `fetch_three` and those beside them in its
+//! `examples/README.md` are complete programs.
 //!
 //! # Several cores
 //!

@@ -41,6 +41,7 @@ use crate::sched::lowlevel::{Unwinding, locked, unwinding};
 ///     Response::new(body)
 /// }
 /// ```
+#[doc(alias("Sse", "wrap_stream"))]
 pub fn body() -> (BodyWriter, StreamBody) {
     let shared = Arc::new(Mutex::new(Shared::default()));
     (BodyWriter { shared: shared.clone(), collected: Vec::new() }, StreamBody { shared })

@@ -73,6 +73,29 @@ where
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::{Connection, Http, hyper};
+    /// use fibra::net::UnixStream;
+    /// use hyper::{Request, Response};
+    ///
+    /// fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
+    ///     let (here, there) = UnixStream::pair()?; // any stream
+    ///     fibra::spawn(|| {
+    ///         Http::new().serve_connection(there, |request| Response::new(request.uri().to_string()))
+    ///     });
+    ///     let mut connection = Connection::new(here)?;
+    ///     for path in ["/one", "/two"] {
+    ///         let request = Request::get(path).header("host", "x").body(String::new())?;
+    ///         let body = connection.send(request)?.into_body();
+    ///         assert_eq!(std::io::read_to_string(body)?, path);
+    ///     }
+    ///     Ok(())
+    /// })
+    /// .unwrap();
+    /// ```
     #[track_caller]
     pub fn send(&mut self, request: Request<B>) -> hyper::Result<Response<BodyReader>> {
         let sender = &mut self.sender;

@@ -14,13 +14,18 @@
 //! `http-client`, `get` fetches a URL, and `Client` sends requests of all kinds to URLs; both keep
 //! connections for later requests. With `https` they also use TLS.
 //!
+#![cfg_attr(
+    feature = "http-client",
+    doc = "The [guide](crate::guide::http) shows programs, and what to do about errors."
+)]
+//!
 //! # Using hyper directly
 //!
 //! The parts that the servers and clients are made of also serve other uses of hyper, and crates
 //! that are built on it. [`Io`] adapts any stream of this crate, also a TLS stream, to hyper's
 //! traits: `Io::new(stream)` is what hyper's `server::conn` and `client::conn` take.
 //! [`FiberExecutor`] and [`FiberTimer`] are an executor and a timer for it, and
-//! [`Http::serve_service`] runs a `Service`, such as an axum `Router`.
+//! [`Http::serve_service`] runs a `Service`, also an axum `Router`.
 //! [`block_on`](crate::future::block_on) runs hyper's futures. The crate is
 //! re-exported as [`fibra::http::hyper`](hyper).
 //!

@@ -1,5 +1,5 @@
 //! The example `ctrl_c` gets a real SIGINT at several moments. This test plays the servers, so
-//! the downloads continue when the test sends more.
+//! the downloads continue when the test sends more. The example `secure_chat` gets one, too.
 
 #![allow(unsafe_code, reason = "the example may have been started with SIGINT ignored")]
 
@@ -22,24 +22,33 @@ struct Example {
     connections: Vec<TcpStream>,
 }
 
+/// Starts an example that SIGINT interrupts. Returns it and what it prints.
+fn start(
+    name: &str,
+    arguments: impl IntoIterator<Item = String>,
+) -> (Child, BufReader<ChildStdout>) {
+    // target/PROFILE/examples/NAME; this test is target/PROFILE/deps/examples-HASH.
+    let test = std::env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join(format!("examples/{name}{EXE_SUFFIX}"));
+    let mut command = Command::new(program);
+    command.args(arguments).stdout(Stdio::piped());
+    let set = || {
+        // SAFETY: the call is async-signal-safe, and installs no handler.
+        let _ = unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure makes only one system call.
+    unsafe { command.pre_exec(set) };
+    let mut child = command.spawn().expect("`cargo build --examples` builds it");
+    let stdout = BufReader::new(child.stdout.take().unwrap());
+    (child, stdout)
+}
+
 impl Example {
     fn start() -> Example {
         let servers = NAMES.map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-        // target/PROFILE/examples/ctrl_c; this test is target/PROFILE/deps/ctrl_c-HASH.
-        let test = std::env::current_exe().unwrap();
-        let program = test.ancestors().nth(2).unwrap().join(format!("examples/ctrl_c{EXE_SUFFIX}"));
-        let mut command = Command::new(program);
-        command.args(servers.iter().map(|server| server.local_addr().unwrap().to_string()));
-        command.stdout(Stdio::piped());
-        let set = || {
-            // SAFETY: the call is async-signal-safe, and installs no handler.
-            let _ = unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
-            Ok(())
-        };
-        // SAFETY: between fork and exec the closure makes only one system call.
-        unsafe { command.pre_exec(set) };
-        let mut child = command.spawn().expect("`cargo build --examples` builds it");
-        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let addresses = servers.iter().map(|server| server.local_addr().unwrap().to_string());
+        let (child, stdout) = start("ctrl_c", addresses);
         let connections = servers.iter().map(|server| server.accept().unwrap().0).collect();
         Example { child, stdout, connections }
     }
@@ -121,4 +130,18 @@ fn not_interrupted_all_three_are_open_at_once_and_end_in_any_order() {
     example.stdout.read_to_string(&mut rest).unwrap();
     assert!(rest.starts_with("all 3 pieces in "), "{rest}");
     assert!(example.child.wait().unwrap().success());
+}
+
+#[cfg(all(feature = "http", feature = "tls"))]
+#[test]
+fn a_chat_ends_in_an_orderly_way_when_it_is_interrupted() {
+    let (mut child, mut stdout) = start("secure_chat", ["127.0.0.1:0".to_string()]);
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.starts_with("open https://localhost:"), "{line}");
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "connections that had to be killed: 0\n");
+    assert!(child.wait().unwrap().success());
 }

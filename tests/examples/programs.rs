@@ -427,6 +427,7 @@ const OF_NETWORKS: &[Example] = &[
              3 links are dead",
     },
     Example { name: "http_stream", arguments: &[], prints: include_str!("output/http_stream.txt") },
+    Example { name: "secure_chat", arguments: &[], prints: include_str!("output/secure_chat.txt") },
     Example {
         name: "json_service",
         arguments: &[],

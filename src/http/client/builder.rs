@@ -116,6 +116,7 @@ impl ClientBuilder {
 
     /// Sets the time limit of each request, from the call of `send` to the end of the response's
     /// body. There is none by default.
+    #[doc(alias = "timeout_global")]
     pub fn timeout(mut self, timeout: Duration) -> ClientBuilder {
         self.settings.timeout = Some(timeout);
         self
@@ -123,6 +124,7 @@ impl ClientBuilder {
 
     /// Sets the time limit for a new connection: the look-up of the name, TCP, the proxy and TLS.
     /// There is none by default.
+    #[doc(alias = "timeout_connect")]
     pub fn connect_timeout(mut self, timeout: Duration) -> ClientBuilder {
         self.settings.connect_timeout = Some(timeout);
         self
@@ -130,6 +132,7 @@ impl ClientBuilder {
 
     /// Sets for how long a server may be silent: the longest time without any data, while the
     /// client waits for the head of a response or for more of its body. There is none by default.
+    #[doc(alias = "timeout_recv_body")]
     pub fn read_timeout(mut self, timeout: Duration) -> ClientBuilder {
         self.settings.read_timeout = Some(timeout);
         self
@@ -174,6 +177,15 @@ impl ClientBuilder {
     /// # Panics
     ///
     /// Panics if the number is zero, or more than a semaphore can have.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::Client;
+    ///
+    /// let polite = Client::builder().max_connections_per_host(2).build()?;
+    /// # Ok::<(), fibra::http::Error>(())
+    /// ```
     pub fn max_connections_per_host(mut self, most: usize) -> ClientBuilder {
         assert!(most != 0, "no request could ever be sent without a connection");
         let largest = crate::sync::Semaphore::MAX_PERMITS;
@@ -198,6 +210,17 @@ impl ClientBuilder {
 
     /// Sets headers for all requests, in addition to `accept` and `user-agent`, or in place of
     /// them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::{Client, hyper};
+    /// use hyper::header::{ACCEPT_LANGUAGE, HeaderMap, HeaderValue};
+    ///
+    /// let headers = HeaderMap::from_iter([(ACCEPT_LANGUAGE, HeaderValue::from_static("eo"))]);
+    /// let client = Client::builder().default_headers(headers).build()?;
+    /// # Ok::<(), fibra::http::Error>(())
+    /// ```
     pub fn default_headers(mut self, headers: HeaderMap) -> ClientBuilder {
         headers.keys().for_each(|name| drop(self.settings.default_headers.remove(name)));
         self.settings.default_headers.extend(headers);
@@ -236,6 +259,7 @@ impl ClientBuilder {
     /// let client = Client::builder().resolver(hosts).build()?;
     /// # Ok(()) }
     /// ```
+    #[doc(alias("resolve", "dns_resolver"))]
     pub fn resolver(mut self, resolver: Resolver) -> ClientBuilder {
         self.resolver = Some(resolver);
         self
@@ -244,8 +268,34 @@ impl ClientBuilder {
     /// Uses `config` for TLS, in place of the certificates of the system: for another provider of
     /// cryptography, other roots, or a certificate of the client. Needs the feature `tls`, and not
     /// `https`. The protocols of ALPN are set by the client.
+    ///
+    /// # Examples
+    ///
+    /// A client that trusts the certificates in a file:
+    ///
+    /// ```no_run
+    /// use std::error::Error;
+    /// use std::sync::Arc;
+    /// use fibra::http::Client;
+    /// use fibra::tls::rustls;
+    /// use rustls::pki_types::{CertificateDer, pem::PemObject};
+    ///
+    /// # fn main() -> Result<(), Box<dyn Error>> {
+    /// let mut roots = rustls::RootCertStore::empty();
+    /// for certificate in CertificateDer::pem_file_iter("ca.pem")? {
+    ///     roots.add(certificate?)?;
+    /// }
+    /// let provider = Arc::new(rustls::crypto::ring::default_provider());
+    /// let config = rustls::ClientConfig::builder_with_provider(provider)
+    ///     .with_safe_default_protocol_versions()?
+    ///     .with_root_certificates(roots)
+    ///     .with_no_client_auth();
+    /// let client = Client::builder().tls_config(config).build()?;
+    /// # Ok(()) }
+    /// ```
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
+    #[doc(alias("add_root_certificate", "danger_accept_invalid_certs", "use_preconfigured_tls"))]
     pub fn tls_config(mut self, config: rustls::ClientConfig) -> ClientBuilder {
         self.tls = Some(config);
         self

@@ -130,6 +130,20 @@ impl Error {
 
     /// Returns whether there was no connection: the name is not known, nothing listens there, or
     /// the server could not prove its name. The request was not sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::Client;
+    ///
+    /// fibra::run(|| -> std::io::Result<()> {
+    ///     let closed = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    ///     let error = Client::new().get(format!("http://{closed}/")).send().unwrap_err();
+    ///     assert!(error.is_connect());
+    ///     Ok(())
+    /// })?;
+    /// # std::io::Result::Ok(())
+    /// ```
     #[must_use]
     pub fn is_connect(&self) -> bool {
         matches!(self.inner.kind, Kind::Connect)

@@ -84,6 +84,7 @@ use crate::http::client::request::RequestBuilder;
 /// .unwrap();
 /// ```
 #[derive(Clone)]
+#[doc(alias("Agent", "fetch"))]
 pub struct Client {
     shared: Rc<Shared>,
 }
@@ -103,6 +104,16 @@ impl Client {
     }
 
     /// Returns a builder, for other settings.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::http::Client;
+    ///
+    /// let client = Client::builder().timeout(Duration::from_secs(30)).build()?;
+    /// # Ok::<(), fibra::http::Error>(())
+    /// ```
     pub fn builder() -> ClientBuilder {
         ClientBuilder::new()
     }
@@ -112,11 +123,34 @@ impl Client {
     }
 
     /// Begins a GET request.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use fibra::http::Client;
+    ///
+    /// # fibra::run(|| -> Result<(), fibra::http::Error> {
+    /// let client = Client::new();
+    /// let page = client.get("http://localhost:8080/").send()?.error_for_status()?.text()?;
+    /// # Ok(()) });
+    /// ```
     pub fn get(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::GET, url)
     }
 
     /// Begins a POST request.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use fibra::http::Client;
+    ///
+    /// # fibra::run(|| -> Result<(), fibra::http::Error> {
+    /// let client = Client::new();
+    /// let login = client.post("http://localhost:8080/login").form([("user", "ada"), ("pin", "1815")]);
+    /// login.send()?.error_for_status()?;
+    /// # Ok(()) });
+    /// ```
     pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {
         self.request(Method::POST, url)
     }
@@ -142,6 +176,18 @@ impl Client {
     }
 
     /// Begins a request. A user name and a password in the URL become the header `authorization`.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use fibra::http::{Client, hyper::Method};
+    ///
+    /// # fibra::run(|| -> Result<(), fibra::http::Error> {
+    /// let client = Client::new();
+    /// let allowed = client.request(Method::OPTIONS, "http://localhost:8080/").send()?;
+    /// println!("{:?}", allowed.headers().get("allow"));
+    /// # Ok(()) });
+    /// ```
     pub fn request(&self, method: Method, url: impl IntoUrl) -> RequestBuilder {
         RequestBuilder::new(self.clone(), method, url)
     }

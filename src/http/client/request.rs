@@ -65,6 +65,15 @@ impl RequestBuilder {
     }
 
     /// Sets a header, in place of any default header of the client and any earlier value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::Client;
+    ///
+    /// let request = Client::new().get("http://host.test/").header("accept", "text/plain");
+    /// assert!(format!("{request:?}").contains("text/plain"));
+    /// ```
     pub fn header<N, V>(self, name: N, value: V) -> RequestBuilder
     where
         N: TryInto<HeaderName>,
@@ -90,6 +99,15 @@ impl RequestBuilder {
     }
 
     /// Appends pairs of names and values to the query of the URL, and encodes them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::Client;
+    ///
+    /// let request = Client::new().get("http://host.test/find?page=1").query([("text", "green threads")]);
+    /// assert!(format!("{request:?}").contains("http://host.test/find?page=1&text=green+threads"));
+    /// ```
     pub fn query<I, K, V>(self, pairs: I) -> RequestBuilder
     where
         I: IntoIterator,
@@ -107,6 +125,15 @@ impl RequestBuilder {
     }
 
     /// Sets the header `authorization` to a token.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::Client;
+    ///
+    /// let request = Client::new().get("http://host.test/").bearer_auth("secret");
+    /// assert!(!format!("{request:?}").contains("secret")); // it is sent, and not shown
+    /// ```
     pub fn bearer_auth(self, token: impl fmt::Display) -> RequestBuilder {
         self.change(|message| {
             let value = HeaderValue::from_str(&format!("Bearer {token}"));
@@ -120,6 +147,16 @@ impl RequestBuilder {
     }
 
     /// Sets the header `authorization` to a user name and a password.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::Client;
+    ///
+    /// let client = Client::new();
+    /// let request = client.get("http://host.test/").basic_auth("ada", Some("1815"));
+    /// let without_password = client.get("http://host.test/").basic_auth("ada", None::<&str>);
+    /// ```
     pub fn basic_auth(
         self,
         user: impl fmt::Display,
@@ -134,6 +171,28 @@ impl RequestBuilder {
     }
 
     /// Sets the body. See [`RequestBody`] for what that can be.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::{Client, hyper};
+    ///
+    /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = fibra::server::Server::bind("127.0.0.1:0")?;
+    /// # let url = format!("http://{}/", server.listener().local_addr()?);
+    /// # let _running = server.start(|stream, _| {
+    /// #     let answer = |request: hyper::Request<fibra::http::BodyReader>| {
+    /// #         let (mut writer, body) = fibra::http::body();
+    /// #         fibra::spawn(move || std::io::copy(&mut request.into_body(), &mut writer));
+    /// #         hyper::Response::new(body)
+    /// #     };
+    /// #     fibra::http::Http::new().serve_connection(stream, answer)
+    /// # });
+    /// let response = Client::new().put(url).body("some text").send()?;
+    /// assert_eq!(response.text()?, "some text"); // this server echoes
+    /// # Ok(())
+    /// # }).unwrap();
+    /// ```
     pub fn body(self, body: impl Into<RequestBody>) -> RequestBuilder {
         self.change(|message| {
             message.body = body.into();
@@ -143,6 +202,30 @@ impl RequestBuilder {
 
     /// Sets the body to pairs of names and values, encoded as a browser encodes a form, and the
     /// content type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::{Client, hyper};
+    ///
+    /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = fibra::server::Server::bind("127.0.0.1:0")?;
+    /// # let url = format!("http://{}/", server.listener().local_addr()?);
+    /// # let _running = server.start(|stream, _| {
+    /// #     let answer = |request: hyper::Request<fibra::http::BodyReader>| {
+    /// #         let (mut writer, body) = fibra::http::body();
+    /// #         fibra::spawn(move || std::io::copy(&mut request.into_body(), &mut writer));
+    /// #         hyper::Response::new(body)
+    /// #     };
+    /// #     fibra::http::Http::new().serve_connection(stream, answer)
+    /// # });
+    /// let form = [("name", "Ada L."), ("year", "1815")];
+    /// let response = Client::new().post(url).form(form).send()?;
+    /// assert_eq!(response.text()?, "name=Ada+L.&year=1815"); // this server echoes
+    /// # Ok(())
+    /// # }).unwrap();
+    /// ```
+    #[doc(alias = "send_form")]
     pub fn form<I, K, V>(self, pairs: I) -> RequestBuilder
     where
         I: IntoIterator,
@@ -157,8 +240,32 @@ impl RequestBuilder {
 
     /// Sets the body to a value as JSON, and the content type unless it is set already. Needs the
     /// feature `json`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::{Client, hyper};
+    ///
+    /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = fibra::server::Server::bind("127.0.0.1:0")?;
+    /// # let url = format!("http://{}/", server.listener().local_addr()?);
+    /// # let _running = server.start(|stream, _| {
+    /// #     let answer = |request: hyper::Request<fibra::http::BodyReader>| {
+    /// #         let (mut writer, body) = fibra::http::body();
+    /// #         fibra::spawn(move || std::io::copy(&mut request.into_body(), &mut writer));
+    /// #         hyper::Response::new(body)
+    /// #     };
+    /// #     fibra::http::Http::new().serve_connection(stream, answer)
+    /// # });
+    /// let sent = std::collections::BTreeMap::from([("year", 1815)]);
+    /// let response = Client::new().post(url).json(&sent).send()?;
+    /// assert_eq!(response.text()?, r#"{"year":1815}"#); // this server echoes
+    /// # Ok(())
+    /// # }).unwrap();
+    /// ```
     #[cfg(feature = "json")]
     #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
+    #[doc(alias = "send_json")]
     pub fn json<T: serde::Serialize + ?Sized>(self, value: &T) -> RequestBuilder {
         match serde_json::to_vec(value) {
             Ok(json) => self.encoded(json.into(), "application/json"),
@@ -180,6 +287,23 @@ impl RequestBuilder {
     /// Sets the time limit of the whole request, from the call of [`send`](RequestBuilder::send)
     /// to the end of the response's body, in place of
     /// [that of the client](crate::http::ClientBuilder::timeout).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use fibra::http::Client;
+    ///
+    /// fibra::run(|| -> std::io::Result<()> {
+    ///     // This listener accepts nothing, and answers nothing.
+    ///     let silent = fibra::net::TcpListener::bind("127.0.0.1:0")?;
+    ///     let url = format!("http://{}/", silent.local_addr()?);
+    ///     let request = Client::new().get(url).timeout(Duration::from_millis(5));
+    ///     assert!(request.send().unwrap_err().is_timeout());
+    ///     Ok(())
+    /// })?;
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn timeout(self, timeout: Duration) -> RequestBuilder {
         self.change(|message| {
             message.timeout = Some(timeout);
@@ -202,6 +326,7 @@ impl RequestBuilder {
     ///
     /// Panics outside of a fiber.
     #[track_caller]
+    #[doc(alias("call", "execute"))]
     pub fn send(self) -> Result<Response, Error> {
         send::send(&self.client, self.message?)
     }

@@ -34,7 +34,7 @@ type BoxError = Box<dyn StdError + Send + Sync>;
 /// use fibra::http::{Client, RequestBody};
 ///
 /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
-/// let file = std::fs::File::open("upload")?;
+/// let file = fibra::fs::File::open("upload")?;
 /// let length = file.metadata()?.len();
 /// let body = RequestBody::sized(file, length);
 /// Client::new().put("http://localhost:8080/upload").body(body).send()?.error_for_status()?;
@@ -67,6 +67,19 @@ impl RequestBody {
     ///
     /// A fiber reads it while the request is sent; a reader that blocks its thread blocks all
     /// fibers of the thread. If the reader fails, so does the request.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use fibra::http::{Client, RequestBody};
+    ///
+    /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
+    /// let log = fibra::process::Command::new("journalctl").stdout(std::process::Stdio::piped()).spawn()?;
+    /// let body = RequestBody::new(log.stdout.ok_or("it is piped")?);
+    /// Client::new().post("http://localhost:8080/logs").body(body).send()?.error_for_status()?;
+    /// # Ok(()) });
+    /// ```
+    #[doc(alias("wrap_stream", "from_stream"))]
     pub fn new(reader: impl Read + 'static) -> RequestBody {
         RequestBody::reader(Box::new(reader), None)
     }

@@ -88,6 +88,15 @@ impl Response {
 
     /// Returns the length of the body in bytes, if the server has announced it. That of a body
     /// which is decompressed is not known.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fibra::run(|| -> Result<(), fibra::http::Error> {
+    /// let response = fibra::http::Client::new().head("http://localhost:8080/film").send()?;
+    /// println!("{:?} bytes", response.content_length());
+    /// # Ok(()) });
+    /// ```
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
         self.head.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
@@ -138,7 +147,17 @@ impl Response {
     /// # Errors
     ///
     /// Returns an error if the body breaks off, or a time limit passes.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
+    /// let picture = fibra::http::Client::new().get("http://localhost:8080/picture").send()?.bytes()?;
+    /// fibra::fs::write("picture", &picture)?;
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
+    #[doc(alias = "read_to_vec")]
     pub fn bytes(mut self) -> Result<Bytes, Error> {
         self.read_bytes()
     }
@@ -149,7 +168,30 @@ impl Response {
     /// # Errors
     ///
     /// Returns an error if the body breaks off, or a time limit passes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::{Client, hyper};
+    ///
+    /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = fibra::server::Server::bind("127.0.0.1:0")?;
+    /// # let url = format!("http://{}/", server.listener().local_addr()?);
+    /// # let _running = server.start(|stream, _| {
+    /// #     let answer = |request: hyper::Request<fibra::http::BodyReader>| {
+    /// #         let (mut writer, body) = fibra::http::body();
+    /// #         fibra::spawn(move || std::io::copy(&mut request.into_body(), &mut writer));
+    /// #         hyper::Response::new(body)
+    /// #     };
+    /// #     fibra::http::Http::new().serve_connection(stream, answer)
+    /// # });
+    /// let response = Client::new().put(url).body("gr\u{fc}n").send()?;
+    /// assert_eq!(response.text()?, "grün"); // this server echoes
+    /// # Ok(())
+    /// # }).unwrap();
+    /// ```
     #[track_caller]
+    #[doc(alias = "read_to_string")]
     pub fn text(mut self) -> Result<String, Error> {
         let bytes = self.read_bytes()?;
         Ok(match String::from_utf8(bytes.into()) {
@@ -176,6 +218,7 @@ impl Response {
     #[cfg(feature = "json")]
     #[cfg_attr(docsrs, doc(cfg(feature = "json")))]
     #[track_caller]
+    #[doc(alias = "read_json")]
     pub fn json<T: serde::de::DeserializeOwned>(mut self) -> Result<T, Error> {
         let bytes = self.read_bytes()?;
         serde_json::from_slice(&bytes).map_err(|error| {
@@ -188,6 +231,18 @@ impl Response {
     /// # Errors
     ///
     /// Returns an error if the body breaks off, a time limit passes, or the writer fails.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use fibra::fs::File;
+    ///
+    /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
+    /// let film = fibra::http::Client::new().get("http://localhost:8080/film").send()?;
+    /// let length = film.error_for_status()?.copy_to(&mut File::create("film")?)?;
+    /// println!("{length} bytes");
+    /// # Ok(()) });
+    /// ```
     #[track_caller]
     pub fn copy_to(&mut self, writer: &mut (impl Write + ?Sized)) -> io::Result<u64> {
         let mut copied = 0;
@@ -205,13 +260,11 @@ impl Response {
         self.body
     }
 
-    /// Returns the rest of the body, for code that sends it on as the body of another message.
+    /// Returns the rest of the body, for code that sends it on as the body of another message. With
+    /// the status and the headers, the response converts to one of hyper by `into`.
     #[must_use]
     pub fn into_body(self) -> ResponseBody {
-        let (body, unread) = self.body.into_parts();
-        let mut body = *Pin::into_inner(body);
-        body.put_back(unread);
-        body
+        hyper::Response::from(self).into_body()
     }
 
     /// Returns the rest of the body; without a copy if it has arrived in one part.
@@ -248,6 +301,36 @@ impl Read for Response {
     #[track_caller]
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.body.read(buffer)
+    }
+}
+
+/// Converts to a response of hyper, with which a handler passes it on.
+///
+/// # Examples
+///
+/// ```no_run
+/// use fibra::http::{BodyReader, Client, RequestBody, ResponseBody, hyper};
+///
+/// /// A handler that asks another server. It removes headers that concern one connection only.
+/// fn handler(
+///     request: hyper::Request<BodyReader>,
+///     client: &Client,
+/// ) -> Result<hyper::Response<ResponseBody>, fibra::http::Error> {
+///     let (mut head, body) = request.into_parts();
+///     for header in ["connection", "te", "transfer-encoding", "upgrade", "host"] {
+///         head.headers.remove(header);
+///     }
+///     let url = format!("http://localhost:8081{}", head.uri);
+///     let request = client.request(head.method, url).headers(head.headers);
+///     Ok(request.body(RequestBody::wrap(body.into_inner())).send()?.into())
+/// }
+/// ```
+impl From<Response> for hyper::Response<ResponseBody> {
+    fn from(response: Response) -> hyper::Response<ResponseBody> {
+        let (body, unread) = response.body.into_parts();
+        let mut body = *Pin::into_inner(body);
+        body.put_back(unread);
+        hyper::Response::from_parts(response.head, body)
     }
 }
 

@@ -71,6 +71,7 @@ use self::plan::Conditions;
 /// # io::Result::Ok(())
 /// ```
 #[derive(Clone, Debug)]
+#[doc(alias("ServeDir", "static"))]
 pub struct Files {
     root: Arc<PathBuf>,
     index: Option<Arc<str>>,

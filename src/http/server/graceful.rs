@@ -30,6 +30,7 @@ use crate::sched::lowlevel::locked;
 /// # Ok(()) });
 /// ```
 #[derive(Clone, Default)]
+#[doc(alias("GracefulShutdown", "with_graceful_shutdown"))]
 pub struct Graceful(Arc<Ending>);
 
 #[derive(Default)]

@@ -43,6 +43,10 @@ impl Http {
     /// # Panics
     ///
     /// Panics outside of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// See [`Http`]. The stream may also be one of TLS: the example `secure_chat` of the repository.
     #[track_caller]
     pub fn serve_connection<S, H, B>(&self, stream: S, handler: H) -> hyper::Result<()>
     where
@@ -73,6 +77,10 @@ impl Http {
     }
 
     /// Serves one connection until it ends with a service of hyper, whose futures must not block.
+    ///
+    /// A service of tower, such as an axum `Router`, becomes one of hyper by `service_fn`:
+    /// `service_fn(move |request: Request<Incoming>| router.clone().oneshot(request))`, with
+    /// `tower::ServiceExt`.
     ///
     /// # Errors
     ///

@@ -221,7 +221,17 @@ impl Http {
     /// [`serve_service`](Http::serve_service)), which take hyper's bodies, only the announced size
     /// is checked, unless they use [`limit_body`](Http::limit_body) or their framework has a limit of
     /// its own, as axum does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::http::Http;
+    ///
+    /// let for_uploads = Http::new().max_body_size(5 << 30);
+    /// let without_a_limit = Http::new().max_body_size(None);
+    /// ```
     #[must_use]
+    #[doc(alias = "DefaultBodyLimit")]
     pub fn max_body_size(self, bytes: impl Into<Option<u64>>) -> Http {
         self.change(|limits| limits.body_size = bytes.into())
     }
@@ -271,6 +281,7 @@ impl Http {
     ///
     /// The default is 30 seconds: a head is small, and a client that is slower has lost packets.
     #[must_use]
+    #[doc(alias = "header_read_timeout")]
     pub fn head_timeout(self, time: impl Into<Option<Duration>>) -> Http {
         self.change(|limits| limits.head = time.into())
     }
@@ -307,7 +318,16 @@ impl Http {
     /// If there is no response by then, its handler is killed, and the response has status 503. A
     /// response that is being sent is broken off. There is no limit by default: downloads and
     /// streams of events may last for hours.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let http = fibra::http::Http::new().request_timeout(Duration::from_secs(30));
+    /// ```
     #[must_use]
+    #[doc(alias = "TimeoutLayer")]
     pub fn request_timeout(self, time: impl Into<Option<Duration>>) -> Http {
         self.change(|limits| limits.request = time.into())
     }
@@ -360,6 +380,10 @@ impl Http {
     }
 
     /// Returns a handle that asks all connections of these settings, and of their clones, to end.
+    ///
+    /// # Examples
+    ///
+    /// See [`Graceful`].
     #[must_use]
     pub fn graceful(&self) -> Graceful {
         self.graceful.clone()

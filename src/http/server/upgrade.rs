@@ -44,6 +44,7 @@ use crate::sched::lowlevel::locked;
 ///     response.body(String::new()).unwrap()
 /// }
 /// ```
+#[doc(alias = "WebSocket")]
 pub fn upgrade<B>(request: &mut Request<B>) -> Upgrade {
     let declined = request.extensions_mut().remove::<Declined>().unwrap_or_default();
     Upgrade { leaves: hyper::upgrade::on(request), declined }
