@@ -238,6 +238,7 @@
 //! | make one deep call | [`with_stack_size`] |
 //! | yield values from any depth | [`generator`], [`frame`] |
 //! | see all fibers, and counters | [`dump`], [`stats`] |
+//! | give the memory of unused stacks back | [`trim_stacks`] |
 //! | use tasklets as in Stackless Python | [`stackless`] |
 //!
 //! # Features
@@ -395,6 +396,7 @@ pub use sched::api::run::{Killed, exit};
 pub use sched::api::scope::{Scope, ScopedJoinHandle, nursery, scope};
 pub use sched::api::shield::{checkpoint, finally, shield, shield_for};
 pub use sched::api::spawn::{Builder, spawn, spawn_now};
+pub use sched::api::trim_stacks::trim_stacks;
 pub use sched::api::with_stack::with_stack_size;
 pub use sched::core::observer::{Hooks, Spawned};
 pub use sched::core::park::{

@@ -47,6 +47,7 @@ pub(crate) mod run_loop;
 pub(crate) mod scheduler;
 pub(crate) mod spare;
 pub(crate) mod take_work;
+pub(crate) mod trim;
 pub(crate) mod unwinding;
 pub(crate) mod unwinds;
 pub(crate) mod work;
