@@ -29,9 +29,9 @@ pub(crate) use crate::sched::core::leave::go_last;
 pub(crate) use crate::sched::core::limit::{Limit, clock_now};
 #[cfg(feature = "http-client")]
 pub(crate) use crate::sched::core::of_main::shared_by_all;
-pub(crate) use crate::sched::core::park::{hand_over, spend, wait_until};
 #[cfg(feature = "net")]
-pub(crate) use crate::sched::core::park::{spend_many, wait_for_events};
+pub(crate) use crate::sched::core::park::wait_for_events;
+pub(crate) use crate::sched::core::park::{hand_over, spend, spend_many, wait_until};
 pub(crate) use crate::sched::core::scheduler::{
     CurrentFiber, current_fiber, scheduler, try_current_fiber,
 };
