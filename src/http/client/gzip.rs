@@ -221,3 +221,62 @@ fn length_of_header(bytes: &[u8]) -> io::Result<Option<usize>> {
 fn damaged(text: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(data).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Decodes `data`, which comes in pieces of `size` bytes.
+    fn decode(data: &[u8], size: usize) -> io::Result<Vec<u8>> {
+        let (mut gunzip, mut decoded) = (Gunzip::new(), Vec::new());
+        for piece in data.chunks(size) {
+            gunzip.push(Bytes::copy_from_slice(piece));
+            while let Some(part) = gunzip.decode()? {
+                assert!((1..=PART).contains(&part.len()));
+                decoded.extend_from_slice(&part);
+            }
+        }
+        gunzip.finish().map(|()| decoded)
+    }
+
+    /// Returns a text that is partly compressible.
+    fn text() -> Vec<u8> {
+        (0..60_000_u32).flat_map(|n| (n.wrapping_mul(n) >> 7).to_string().into_bytes()).collect()
+    }
+
+    #[test]
+    fn all_pieces_give_the_same_text() {
+        let text = text();
+        let data = [gzip(&text), gzip(b""), gzip(&vec![0; 100_000]), gzip(&text)].concat();
+        let expected = [&text[..], &vec![0; 100_000], &text].concat();
+        for size in [1, 2, 3, 7, 17, 18, 19, 1000, 16 << 10, data.len()] {
+            assert!(decode(&data, size).unwrap() == expected, "{size}");
+        }
+    }
+
+    #[test]
+    fn damage_never_changes_the_text() {
+        let text = &text()[..500];
+        let data = gzip(text);
+        for at in 0..data.len() {
+            for bit in 0..8 {
+                let mut damaged = data.clone();
+                damaged[at] ^= 1 << bit;
+                // Some bits mean nothing: the time, the system, the rest of the last byte of data.
+                let unnoticed = decode(&damaged, 50).ok();
+                assert!(unnoticed.is_none_or(|other| other == text), "byte {at}, bit {bit}");
+            }
+        }
+    }
+}
