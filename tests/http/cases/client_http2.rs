@@ -169,7 +169,7 @@ fn a_server_that_refuses_everything_is_asked_twice() {
 }
 
 #[test]
-fn a_server_that_leaves_finishes_what_it_has_begun() {
+fn a_server_that_leaves_answers_the_requests_before() {
     fibra::run(|| {
         let site = Site::scripted(|number, stream| {
             begin(&stream);

@@ -33,7 +33,7 @@ fn an_idle_stream_takes_a_head_and_priorities() {
 }
 
 #[test]
-fn a_stream_that_the_client_has_ended_takes_no_more_of_the_request() {
+fn a_stream_that_the_client_has_ended_takes_nothing_of_a_request() {
     let after = |frames: Vec<u8>| [parked(1), frames].concat();
     let cases: [Case; 6] = [
         ("5.1", "DATA after the end", after(data(0, 1, "x")), EndsLike(STREAM_CLOSED)),
