@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use fibra::http::{BodyReader, Client, Http, Response, hyper};
+use fibra::http::{self, BodyReader, Http, Response, hyper};
 use fibra::pool::{Backoff, Retry};
 use fibra::server::{Running, Server};
 use hyper::{Request, StatusCode};
@@ -41,11 +41,10 @@ fn fetch_all() -> Result<(), Box<dyn Error>> {
     let (_servers, served) = serve()?;
     let given: Vec<String> = std::env::args().skip(1).collect();
     let urls = if given.is_empty() { served } else { given };
-    let client = Client::builder().timeout(Duration::from_secs(30)).build()?;
     let start = fibra::now();
     fibra::scope(|scope| {
         for url in &urls {
-            scope.spawn(|| match fetch(&client, url) {
+            scope.spawn(|| match fetch(url) {
                 Ok(text) => println!("{text}"),
                 Err(error) => println!("{error}"),
             });
@@ -57,18 +56,18 @@ fn fetch_all() -> Result<(), Box<dyn Error>> {
 }
 
 /// Fetches a page, up to three times as long as its server is overloaded.
-fn fetch(client: &Client, url: &str) -> Result<String, Box<dyn Error>> {
+fn fetch(url: &str) -> Result<String, Box<dyn Error>> {
     let attempts = Retry::attempts(3).wait(Backoff::fixed(20 * MS)).on(is_overloaded);
-    let reported = attempts.before_sleep(|_, error: &fibra::http::Error, wait| {
+    let reported = attempts.before_sleep(|_, error: &http::Error, wait| {
         let path = error.url().map_or("", |url| url.path());
         println!("{path}: {}, once more in {wait:?}", error.status().unwrap_or_default());
     });
-    let response = reported.run(|_| client.get(url).send().and_then(Response::error_for_status))?;
+    let response = reported.run(|_| http::get(url).and_then(Response::error_for_status))?;
     let (path, status) = (response.url().path().to_owned(), response.status());
     Ok(format!("{path}: {status}, {} bytes", response.bytes()?.len()))
 }
 
-fn is_overloaded(error: &fibra::http::Error) -> bool {
+fn is_overloaded(error: &http::Error) -> bool {
     error.status().is_some_and(|status| status == 503)
 }
 

@@ -185,7 +185,8 @@
 //! | `print_run_info()` | [`dump`](crate::dump()), [`stats`](crate::stats()) |
 //! | <a id="monkey"></a>**`gevent.monkey`** | nothing to patch |
 //! | `patch_socket`, `patch_subprocess`, `patch_time`, .. | `use fibra::net`, `fibra::process`, `fibra::sleep` instead of std's |
-//! | libraries over any `Read + Write` | pass fibra's streams to them: `tungstenite`, `ureq` in the examples |
+//! | libraries over any `Read + Write` | pass fibra's streams to them: `tungstenite` in the examples |
+//! | clients of HTTP | `http::get` with the feature `http-client`, or ureq with the feature `ureq` |
 //! | `async` libraries without a runtime | [`future::block_on`](crate::future::block_on) |
 //! | libraries with a descriptor to wait for | [`io::wait_readable`](crate::io::wait_readable) |
 //! | all others | [`blocking`](fn@crate::blocking) |

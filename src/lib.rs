@@ -239,6 +239,7 @@
 //! | make one deep call | [`with_stack_size`] |
 //! | yield values from any depth | [`generator`], [`frame`] |
 //! | see all fibers, and counters | [`dump`], [`stats`] |
+//! | give the memory of unused stacks back | [`trim_stacks`] |
 //! | use tasklets as in Stackless Python | [`stackless`] |
 //!
 //! # Features
@@ -248,10 +249,12 @@
 //! | `net` | yes | [`net`], [`io`], [`server`], [`process`], [`signal`], [`main()`] |
 //! | `tls` | no | [`tls`]: TLS over any stream, by rustls; choose the cryptography in your own dependency on `rustls` |
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
-//! | `http-client` | no | `http::Client`: URLs, kept connections, redirects, proxies, time limits |
+//! | `http-client` | no | `http::get` and `http::Client`: URLs, kept connections, redirects, proxies, time limits |
 //! | `https` | no | TLS for `http::Client`: the cryptography of ring, the certificates of the system |
 //! | `http2` | no | HTTP/2 in [`http`], also for services that are built on it, such as tonic's |
 //! | `json` | no | JSON for `http::Client`, by serde |
+//! | `gzip` | no | responses for `http::Client` that are compressed with gzip |
+//! | `ureq` | no | [`ureq`]: the HTTP client ureq on fibers |
 //! | `greenlet` | no | [`greenlet`]: switches between call stacks by name, as in Python's greenlet |
 //! | `tokio` | no | [`RuntimeBuilder::tokio`]: a runtime of tokio for the fibers; [`guest()`]: fibers as a future of tokio; [`run`] works inside a task of tokio |
 //! | `tokio-io` | no | `AsyncRead` and `AsyncWrite` of tokio for all streams |
@@ -308,6 +311,7 @@
 [`guest()`]: #features"
 )]
 #![cfg_attr(not(feature = "tracing"), doc = "[`tracing`]: #features")]
+#![cfg_attr(not(feature = "ureq"), doc = "[`ureq`]: #features")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // `rust-version` holds for this crate; Cargo.toml allows its tests more.
 #![warn(clippy::incompatible_msrv)]
@@ -350,6 +354,8 @@ pub mod time;
 pub mod tls;
 #[cfg(feature = "tracing")]
 pub mod tracing;
+#[cfg(feature = "ureq")]
+pub mod ureq;
 
 /// The README, whose programs are tested like the others.
 #[cfg(all(doctest, feature = "https"))]
@@ -391,6 +397,7 @@ pub use sched::api::run::{Killed, exit};
 pub use sched::api::scope::{Scope, ScopedJoinHandle, nursery, scope};
 pub use sched::api::shield::{checkpoint, finally, shield, shield_for};
 pub use sched::api::spawn::{Builder, spawn, spawn_now};
+pub use sched::api::trim_stacks::trim_stacks;
 pub use sched::api::with_stack::with_stack_size;
 pub use sched::core::observer::{Hooks, Spawned};
 pub use sched::core::park::{

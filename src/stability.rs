@@ -16,18 +16,28 @@
 //! | `tokio` | `tokio` 1 | the `Handle` that `RuntimeBuilder::tokio_handle` takes |
 //! | `stream` | `futures-core` 0.3 and `futures-sink` 0.3 | the traits `Stream`, `FusedStream` and `Sink` |
 //! | `http` | `hyper` 1, and through it `http` 1, `http-body` 1 and `bytes` 1 | requests, responses, bodies, errors, `Http::with_http1` and `with_http2`; the traits that [`Io`], [`FiberExecutor`] and [`FiberTimer`] implement |
+//! | `http-client` | `url` 2 | the URLs of requests, responses and errors |
+//! | `json` | `serde` 1 | the traits `Serialize` and `DeserializeOwned` |
+//! | `ureq` | `ureq` `~3.5` | `Agent` and `Config`; the traits that `ureq::Connector` and [`net::Resolver`] implement, see below |
 //! | `tls` | `rustls` 0.23, and through it `rustls-pki-types` 1 | configurations, names of servers, certificates, `TlsStream`'s getters; the source of an `io::Error` |
 //!
+//! [`net::Resolver`]: https://docs.rs/fibra/latest/fibra/net/struct.Resolver.html
 //! [`Io`]: https://docs.rs/fibra/latest/fibra/http/struct.Io.html
 //! [`FiberExecutor`]: https://docs.rs/fibra/latest/fibra/http/struct.FiberExecutor.html
 //! [`FiberTimer`]: https://docs.rs/fibra/latest/fibra/http/struct.FiberTimer.html
 //!
-//! Both crates are re-exported, as `fibra::http::hyper` and `fibra::tls::rustls`. A program that
-//! names their types by these paths always has the version that this crate was built with.
+//! Three of these crates are re-exported, as `fibra::http::hyper`, `fibra::http::url` and
+//! `fibra::tls::rustls`. A program that names their types by these paths always has the version
+//! that this crate was built with.
+//!
+//! The feature `ureq` implements traits in `ureq::unversioned`, which may change with each minor
+//! version of ureq. So it is pinned to one, `~3.5`, and a program that uses the feature needs the
+//! same one. To move to a later one is a breaking change of this crate, for users of that feature
+//! only.
 //!
 //! All other dependencies are private: `corosensei`, `crossbeam-channel`, `libc`, `rustix`,
-//! `polling` and `signal-hook-registry` appear in no public signature. A new major version of one
-//! of them is not a breaking change.
+//! `polling`, `signal-hook-registry` and `flate2` appear in no public signature. A new major
+//! version of one of them is not a breaking change.
 //!
 //! Some state is shared with the rest of the program all the same:
 //!

@@ -78,11 +78,11 @@ impl Pairing {
         Pairing { preference, schedule_all, closing, after_send, after_receive }
     }
 
-    /// Returns the step of a fiber that arrives on `side` while `others` fibers wait on the other
-    /// side.
+    /// Returns the step of a fiber that arrives on `side`. `is_awaited` is whether fibers wait on
+    /// the other side.
     #[inline(always)]
-    pub(crate) fn arrive(&self, side: Side, others: usize) -> Step {
-        if others != 0 {
+    pub(crate) fn arrive(&self, side: Side, is_awaited: bool) -> Step {
+        if is_awaited {
             Step::Meet(if side == Side::Send { self.after_send } else { self.after_receive })
         } else if self.closing {
             Step::Refused
@@ -115,8 +115,8 @@ mod tests {
     #[test]
     fn a_partner_that_waits_is_met_also_when_the_channel_is_closing() {
         for pairing in all() {
-            assert!(matches!(pairing.arrive(Side::Send, 1), Step::Meet(_)));
-            assert!(matches!(pairing.arrive(Side::Receive, 1), Step::Meet(_)));
+            assert!(matches!(pairing.arrive(Side::Send, true), Step::Meet(_)));
+            assert!(matches!(pairing.arrive(Side::Receive, true), Step::Meet(_)));
         }
     }
 
@@ -124,8 +124,8 @@ mod tests {
     fn without_a_partner_a_closing_channel_refuses_and_an_open_one_makes_wait() {
         for pairing in all() {
             let expected = if pairing.closing { Step::Refused } else { Step::Wait };
-            assert_eq!(pairing.arrive(Side::Send, 0), expected);
-            assert_eq!(pairing.arrive(Side::Receive, 0), expected);
+            assert_eq!(pairing.arrive(Side::Send, false), expected);
+            assert_eq!(pairing.arrive(Side::Receive, false), expected);
         }
     }
 
@@ -137,8 +137,8 @@ mod tests {
                 (false, true) => After::RunPartner,
                 (false, false) => After::GoOn,
             };
-            assert_eq!(pairing.arrive(Side::Send, 1), Step::Meet(to(Preference::Receiver)));
-            assert_eq!(pairing.arrive(Side::Receive, 1), Step::Meet(to(Preference::Sender)));
+            assert_eq!(pairing.arrive(Side::Send, true), Step::Meet(to(Preference::Receiver)));
+            assert_eq!(pairing.arrive(Side::Receive, true), Step::Meet(to(Preference::Sender)));
         }
     }
 }

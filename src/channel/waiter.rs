@@ -143,12 +143,12 @@ impl<T> Waiters<T> {
         Waiters { list: WaitList::new(), of: PhantomData }
     }
 
-    /// Returns the number of fibers that wait. If there are any, the caller serves the first, and
+    /// Returns whether a fiber waits. If so, the caller serves the first by
+    /// [`serve_claimed`](Self::serve_claimed) or [`collect_claimed`](Self::collect_claimed), and
     /// does nothing else before.
     #[inline(always)]
-    pub(crate) fn claim(&self) -> usize {
-        self.list.claim_front();
-        self.list.len()
+    pub(crate) fn claim(&self) -> bool {
+        self.list.claim_front()
     }
 
     /// Returns the number of fibers that wait.
@@ -171,7 +171,14 @@ impl<T> Waiters<T> {
     /// which the caller makes ready; or the message if there is none.
     #[inline(always)]
     pub(crate) fn serve(&self, message: Message<T>) -> Result<FiberPtr, Message<T>> {
-        let Some(waiter) = self.pop() else { return Err(message) };
+        if self.claim() { self.serve_claimed(message) } else { Err(message) }
+    }
+
+    /// Gives `message` to the first receiver like [`serve`](Self::serve), right after
+    /// [`claim`](Self::claim).
+    #[inline(always)]
+    pub(crate) fn serve_claimed(&self, message: Message<T>) -> Result<FiberPtr, Message<T>> {
+        let Some(waiter) = self.pop_claimed() else { return Err(message) };
         waiter.put(message);
         waiter.outcome.set(WaitOutcome::Served);
         Ok(waiter.node.fiber())
@@ -181,7 +188,14 @@ impl<T> Waiters<T> {
     /// well, which the caller makes ready.
     #[inline(always)]
     pub(crate) fn collect(&self) -> Option<(FiberPtr, Message<T>)> {
-        let waiter = self.pop()?;
+        if self.claim() { self.collect_claimed() } else { None }
+    }
+
+    /// Takes the message of the first sender like [`collect`](Self::collect), right after
+    /// [`claim`](Self::claim).
+    #[inline(always)]
+    pub(crate) fn collect_claimed(&self) -> Option<(FiberPtr, Message<T>)> {
+        let waiter = self.pop_claimed()?;
         let message = waiter.take()?;
         waiter.outcome.set(WaitOutcome::Served);
         Some((waiter.node.fiber(), message))
@@ -190,7 +204,7 @@ impl<T> Waiters<T> {
     /// Exchanges the value that `sender`, which waits in the queue, sends.
     pub(crate) fn replace(&self, sender: FiberPtr, value: T) -> Result<T, T> {
         let Some(node) = self.list.node_of(sender) else { return Err(value) };
-        // SAFETY: as in `pop`; no fiber switches before the end of this function.
+        // SAFETY: as in `pop_claimed`; no fiber switches before the end of this function.
         let waiter = unsafe { &*node.cast::<Waiter<T>>() };
         match waiter.take() {
             Some(Message::Value(old)) => {
@@ -209,15 +223,15 @@ impl<T> Waiters<T> {
     /// Ends the wait of the first fiber with `outcome`, and leaves its slot unchanged. Returns the
     /// fiber, which the caller makes ready.
     pub(crate) fn release(&self, outcome: WaitOutcome) -> Option<FiberPtr> {
-        let waiter = self.pop()?;
+        let waiter = if self.claim() { self.pop_claimed()? } else { return None };
         waiter.outcome.set(outcome);
         Some(waiter.node.fiber())
     }
 
-    /// Takes the first waiter off the queue.
+    /// Takes the first waiter off the queue, right after [`claim`](Self::claim).
     #[inline(always)]
-    fn pop(&self) -> Option<&Waiter<T>> {
-        let node = self.list.pop_front()?;
+    fn pop_claimed(&self) -> Option<&Waiter<T>> {
+        let node = self.list.pop_claimed()?;
         // SAFETY: the node begins a `Waiter<T>`: the list is private, and only `Waiter::wait_in`
         // and `Waiter::place` hand it out, for a waiter of the type of this queue. (Lifetimes
         // included: the queue is invariant in `T`.) The waiter lives on the stack of a fiber that

@@ -9,6 +9,7 @@
 //!   lost.
 //! - [`locked`]: locks of internal state that a panic does not poison.
 //! - [`marks`]: a word for each index, in which equal messages of several threads merge.
+//! - [`once_box`]: a value in a box that is made when it is first needed.
 //! - [`orders`]: the requests that other threads make of one tasklet; bounded.
 //! - [`publish`]: the fence between a publication and a look, and the places that use it.
 //! - `publish_model`: models of two threads that do so, for tests.
@@ -22,6 +23,7 @@ pub(crate) mod by_value;
 pub(crate) mod inbox;
 pub(crate) mod locked;
 pub(crate) mod marks;
+pub(crate) mod once_box;
 pub(crate) mod orders;
 pub(crate) mod publish;
 #[cfg(test)]

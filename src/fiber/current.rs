@@ -95,6 +95,13 @@ pub(crate) fn with_pool<R>(f: impl FnOnce(&mut Pool) -> R) -> R {
     f(&mut pool.borrow_mut())
 }
 
+/// Runs `f` on the pool of this thread's stacks, if the thread is inside `run` or `frame`. `f` must
+/// not run user code.
+pub(crate) fn try_with_pool<R>(f: impl FnOnce(&mut Pool) -> R) -> Option<R> {
+    let is_set = ThreadState::with(|thread| !thread.pool.get().is_null());
+    is_set.then(|| with_pool(f))
+}
+
 /// Returns the number of this thread, from 1. No other thread of the process ever has the same.
 #[inline]
 pub(crate) fn thread_number() -> u32 {

@@ -245,6 +245,28 @@ pub(crate) fn bequeath(fiber: FiberPtr, locals: Locals) {
     }
 }
 
+/// Returns a clone of the value that is kept under the address of `id` for `fiber`, or keeps the
+/// one that `make` makes. It is dropped like a fiber-local of `fiber`.
+///
+/// Neither `make` nor the clone may run user code or wait.
+#[cfg(feature = "http-client")]
+pub(crate) fn kept_by<T: Clone + 'static>(
+    fiber: FiberPtr,
+    id: &'static AtomicU8,
+    make: impl FnOnce() -> T,
+) -> T {
+    let key = (&raw const *id).addr();
+    let lookup = |locals: &Locals| locals.find(key).and_then(|value| value.downcast_ref().cloned());
+    let found = fiber.peek_extra(|extra| lookup(&extra.locals)).flatten();
+    found.unwrap_or_else(|| {
+        let made = make();
+        let value: Box<dyn Any> = Box::new(made.clone());
+        let inherits = Inherits { clone: None, send: None };
+        fiber.with_extra(|extra| extra.locals.0.push(Local { key, value, inherits }));
+        made
+    })
+}
+
 /// Returns the number of fiber-locals of the running fiber.
 pub(crate) fn count() -> usize {
     current::fiber().and_then(|fiber| fiber.peek_extra(|extra| extra.locals.0.len())).unwrap_or(0)

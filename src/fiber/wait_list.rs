@@ -58,11 +58,11 @@ impl WaitList {
         self.len.get()
     }
 
-    /// Takes out the first node, and its siblings out of their lists. The node stays alive and in
-    /// its place until its fiber runs again.
+    /// Takes out the first node, and its siblings out of their lists, right after
+    /// [`claim_front`](Self::claim_front). The node stays alive and in its place until its fiber
+    /// runs again.
     #[inline(always)]
-    pub(crate) fn pop_front(&self) -> Option<*const WaitNode> {
-        self.claim_front();
+    pub(crate) fn pop_claimed(&self) -> Option<*const WaitNode> {
         let first = self.head.get();
         // SAFETY: linked nodes are alive (`Enlisted`).
         let node = unsafe { first.as_ref()? };
@@ -73,27 +73,30 @@ impl WaitList {
         Some(first)
     }
 
-    /// Makes sure that the first fiber, if there is one, can be served: the caller is about to take
+    /// Returns whether there is a first fiber, which can be served then: the caller is about to take
     /// it out, and may do nothing else before. Fibers whose wait another thread has ended are taken
     /// out of all lists.
     #[inline(always)]
-    pub(crate) fn claim_front(&self) {
+    pub(crate) fn claim_front(&self) -> bool {
         // SAFETY: linked nodes are alive (`Enlisted`).
-        if unsafe { self.head.get().as_ref() }.is_some_and(|node| !node.sibling.get().is_null()) {
-            self.claim_first_chooser();
+        match unsafe { self.head.get().as_ref() } {
+            Some(node) if node.sibling.get().is_null() => true,
+            Some(_) => self.claim_first_chooser(),
+            None => false,
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn claim_first_chooser(&self) {
+    fn claim_first_chooser(&self) -> bool {
         // SAFETY: linked nodes are alive (`Enlisted`).
         while let Some(node) = unsafe { self.head.get().as_ref() } {
             if node.sibling.get().is_null() || node.fiber.pass_gate() {
-                return;
+                return true;
             }
             node.unlink_siblings();
         }
+        false
     }
 
     /// Returns the fibers that wait, in the order of the list.

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
+use crate::fs::cached::{PageCache, Place};
 use crate::fs::open_options::OpenOptions;
 use crate::fs::{FileTimes, Metadata, Permissions, on_thread};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, interrupted, try_current_fiber};
@@ -34,11 +35,10 @@ pub(super) const MOST_AT_A_TIME: usize = 64 << 10;
 ///
 /// # How much at a time
 ///
-/// One `read` or `write` of a fiber moves at most 64 KiB, because the bytes are transferred in a
-/// separate buffer: a thread never accesses memory of a fiber, which could leave. At that size
-/// handing the job to the thread and back (10 µs) takes about as long as reading and copying, and a
-/// larger size would take memory for each fiber that reads. `read_to_end`, `read_to_string` and
-/// [`fs::read`](crate::fs::read) read to the end of the file in one call.
+/// One `read` or `write` of a fiber moves at most 64 KiB. If a thread does it, the bytes are
+/// transferred in a separate buffer: a thread never accesses memory of a fiber, which could leave.
+/// A larger size would take memory for each fiber that reads, and save little. `read_to_end`,
+/// `read_to_string` and [`fs::read`](crate::fs::read) read to the end of the file in one call.
 ///
 /// # Sharing
 ///
@@ -72,6 +72,8 @@ pub struct File {
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) file: std::fs::File,
+    /// Whether reads first ask for what is in memory.
+    pub(super) cache: PageCache,
     /// The turns at the position; `None` if the file has no position.
     line: Option<Arc<Semaphore>>,
     /// The turns of the calls that lock the file.
@@ -121,10 +123,12 @@ impl File {
     /// Converts a file of std. This queries the kind of file once, on this thread.
     #[must_use]
     pub fn from_std(file: std::fs::File) -> File {
-        let has_position = file.metadata().map_or(true, |metadata| metadata.is_file());
+        let is_regular = file.metadata().map(|metadata| metadata.is_file()).ok();
+        let cache = PageCache::of(&file, is_regular == Some(true));
+        let has_position = is_regular != Some(false);
         let line = has_position.then(|| Arc::new(Semaphore::new(1)));
         let (locking, locked) = (Arc::new(Semaphore::new(1)), Arc::default());
-        File { inner: Arc::new(Inner { file, line, locking, locked }) }
+        File { inner: Arc::new(Inner { file, cache, line, locking, locked }) }
     }
 
     /// Converts this file into one of std.
@@ -156,7 +160,8 @@ impl File {
         let (line, locking) = (self.inner.line.clone(), self.inner.locking.clone());
         let locked = self.inner.locked.clone();
         let file = self.offload(std::fs::File::try_clone)?;
-        Ok(File { inner: Arc::new(Inner { file, line, locking, locked }) })
+        let cache = self.inner.cache.for_clone();
+        Ok(File { inner: Arc::new(Inner { file, cache, line, locking, locked }) })
     }
 
     /// Reads at `offset` bytes from the beginning into `buf`, and returns the number of bytes read.
@@ -180,8 +185,12 @@ impl File {
     /// ```
     #[track_caller]
     pub fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        if try_current_fiber().is_none() {
+        let Some(current) = try_current_fiber() else {
             return self.inner.file.read_at(buf, offset);
+        };
+        let at = Place::At(offset);
+        if let Some(n) = self.inner.cache.read(current, &self.inner.file, buf, at) {
+            return Ok(n);
         }
         let mut bytes = vec![0; buf.len().min(MOST_AT_A_TIME)];
         let bytes = self.offload(move |file| {
@@ -296,7 +305,16 @@ impl File {
         F: FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
         T: Send + 'static,
     {
-        let turn = self.turn()?;
+        self.offload_with(self.turn()?, f)
+    }
+
+    /// Like [`offload`](Self::offload), with a turn that ends with the job.
+    #[track_caller]
+    pub(super) fn offload_with<T, F>(&self, turn: Option<Turn>, f: F) -> io::Result<T>
+    where
+        F: FnOnce(&std::fs::File) -> io::Result<T> + Send + 'static,
+        T: Send + 'static,
+    {
         self.offload(move |file| {
             let _turn = turn;
             f(file)

@@ -142,7 +142,7 @@
 //! | `net.Dial`, `net.Listen`, `Accept` | [`TcpStream::connect`](crate::net::TcpStream::connect), [`TcpListener::bind`](crate::net::TcpListener::bind), [`accept`](crate::net::TcpListener::accept) |
 //! | `SetDeadline` | [`time::deadline`](crate::time::deadline) around the conversation |
 //! | `http.ListenAndServe`, `Shutdown` | [`Server`](crate::server::Server) with the feature `http`, [`Running::shutdown`](crate::server::Running::shutdown) |
-//! | `http.Get`, `http.Client` | `http::Client` with the feature `http-client` or `https` |
+//! | `http.Get`, `http.Client` | `http::get`, `http::Client` with the feature `http-client` or `https`; `gzip` as in Go with the feature `gzip` |
 //! | `os/exec` | [`process::Command`](crate::process::Command) |
 //! | `signal.Notify` | [`signal::Signals`](crate::signal::Signals), [`signal::ctrl_c`](crate::signal::ctrl_c) |
 //! | `iter.Seq`, `iter.Pull` | [`generator::iter`](crate::generator::iter) |

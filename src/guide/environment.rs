@@ -24,10 +24,12 @@
 //! | `net` | yes | sockets, descriptors, servers, processes, signals, `main` | rustix, signal-hook-registry; `polling` where there is no epoll |
 //! | `tls` | no | TLS over any stream | rustls, without cryptography: depend on `rustls` with the provider of your choice |
 //! | `http` | no | HTTP/1 servers, and connections of clients | hyper, httpdate |
-//! | `http-client` | no | `http::Client`, for URLs | url, base64 |
+//! | `http-client` | no | `http::get` and `http::Client`, for URLs | url, base64 |
 //! | `https` | no | TLS for `http::Client` | ring, rustls-native-certs |
 //! | `http2` | no | HTTP/2 beside HTTP/1 | hyper with h2, and through it tokio-util |
 //! | `json` | no | JSON for `http::Client` | serde, serde_json |
+//! | `gzip` | no | compressed responses for `http::Client` | flate2, with its backend in Rust |
+//! | `ureq` | no | agents of ureq on fibers | ureq `~3.5`, without its features |
 //! | `greenlet` | no | call stacks that switch to each other by name | |
 //! | `stream` | no | `Stream` and `Sink` for [`sync::mpmc`](crate::sync::mpmc), and streams as iterators | futures-core and futures-sink, which contain these traits |
 //! | `tokio` | no | a runtime of tokio for the fibers, fibers as a future of tokio, and futures that are polled without tokio's budget | tokio, with its runtime |

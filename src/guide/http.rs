@@ -7,11 +7,13 @@
 //! | for | feature | type |
 //! |---|---|---|
 //! | servers, and one connection of a client | `http` | [`Http`](crate::http::Http), [`Connection`](crate::http::Connection) |
-//! | requests to URLs | `http-client` | [`Client`](crate::http::Client) |
+//! | requests to URLs | `http-client` | [`get`](crate::http::get()), [`Client`](crate::http::Client) |
 //! | `https` URLs, with the certificates of the system | `https` | the same |
 //! | TLS for a server | `tls` | `tls::TlsAcceptor` |
 //! | HTTP/2, for both sides | `http2` | the same |
 //! | `json` of requests and responses | `json` | the same |
+//! | compressed responses | `gzip` | the same |
+//! | the client ureq on fibers | `ureq` | `fibra::ureq::agent` |
 //!
 //! # A client
 //!
@@ -43,7 +45,8 @@
 //! }
 //! ```
 //!
-//! Make one client and share it: it keeps the connections, and `clone` is cheap. A client stays on
+//! [`http::get`](crate::http::get()) does without a client of its own. A program with settings makes
+//! one client and shares it: it keeps the connections, and `clone` is cheap. A client stays on
 //! its thread; on several threads, [each has its own](crate::http::Client). Without settings it has
 //! no time limits. A program that fetches what others have named sets some, and a limit of
 //! connections to each host:
@@ -56,6 +59,7 @@
 //!     .read_timeout(Duration::from_secs(20)) // a server that is silent
 //!     .timeout(Duration::from_secs(300)) // all of a request, with the body of its response
 //!     .max_connections_per_host(4) // further requests to that host wait
+//!     .max_body_size(16 << 20) // a longer body of a response is an error
 //!     .build()?;
 //! # Ok::<(), fibra::http::Error>(())
 //! ```
@@ -203,17 +207,15 @@
 //! # TLS
 //!
 //! With `https`, a client needs no settings. A server with a certificate of its own is trusted by a
-//! configuration of rustls. There is no switch that trusts everybody: that would be a
-//! `ServerCertVerifier` in this configuration.
+//! configuration of rustls. There is no switch that trusts every certificate: that would be
+//! a `ServerCertVerifier` in this configuration.
 //!
 #![cfg_attr(feature = "https", doc = "```")]
 #![cfg_attr(not(feature = "https"), doc = "```ignore")]
 //! use std::error::Error;
 //! use std::sync::Arc;
-//! use std::time::Duration;
 //! use fibra::http::{Client, Http, hyper::Response};
 //! use fibra::server::Server;
-//! use fibra::time::timeout;
 //! use fibra::tls::{TlsAcceptor, rustls};
 //! use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 //!
@@ -254,8 +256,7 @@
 //!     let server = Server::bind("localhost:0")?;
 //!     let port = server.listener().local_addr()?.port();
 //!     let _running = server.start(move |stream, _| -> Result<(), Box<dyn Error>> {
-//!         // The handshake has no limit of its own.
-//!         let stream = timeout(Duration::from_secs(10), || acceptor.accept(stream))??;
+//!         let stream = acceptor.accept(stream)?; // `handshake_timeout` is its time limit
 //!         Ok(http.serve_connection(stream, |_| Response::new("secret".to_string()))?)
 //!     });
 //!

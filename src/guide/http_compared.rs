@@ -19,6 +19,7 @@
 //! | `resolve`, `dns_resolver` | [`resolver`](crate::http::ClientBuilder::resolver) |
 //! | `add_root_certificate`, `identity`, `danger_accept_invalid_certs` | `tls_config` |
 //! | – | [`max_connections_per_host`](crate::http::ClientBuilder::max_connections_per_host) |
+//! | `gzip` on by default, with its feature | the same |
 //! | `cookie_store`, `multipart` | none |
 //!
 //! # ureq
@@ -29,10 +30,13 @@
 //! | `get(url).call()` | `client.get(url).send()` |
 //! | a status from 400 on is an error | a response: [`error_for_status`](crate::http::Response::error_for_status) |
 //! | `send_json`, `send_form` | `json`, [`form`](crate::http::RequestBuilder::form), then `send` |
-//! | `body_mut().read_to_string()`, up to 10 MB | [`text`](crate::http::Response::text), without a limit |
+//! | `body_mut().read_to_string()`, up to 10 MB | [`text`](crate::http::Response::text); the limit is [`max_body_size`](crate::http::ClientBuilder::max_body_size) |
 //! | `timeout_global`, `timeout_connect` | [`timeout`](crate::http::ClientBuilder::timeout), [`connect_timeout`](crate::http::ClientBuilder::connect_timeout) |
 //! | `timeout_recv_body` of the whole body | [`read_timeout`](crate::http::ClientBuilder::read_timeout), between two parts |
 //! | a thread for each request | a fiber for each request |
+//!
+//! A program that uses ureq already keeps it, with the feature `ureq`: `fibra::ureq::agent` makes an
+//! agent whose calls park the fiber.
 //!
 //! # hyper
 //!

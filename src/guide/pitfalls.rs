@@ -186,6 +186,12 @@
 //!   between all fibers of the thread, like the thread-locals above.
 //! - C code that saves and restores stacks itself (`setjmp` and `longjmp` across a wait, garbage
 //!   collectors that scan the stack of the thread) does not know about fibers.
+//! - After `fork`, the child has one thread, and the fibers of that thread. It shares the kernel's
+//!   poller with its parent, and each would take events from the other. So a child that was
+//!   forked in a fiber must only call `exec` or `_exit`, as with every program that has threads. It
+//!   must not return into `run`, nor into a runtime of tokio that has fibers as its guest.
+//!   [`process::Command`](crate::process::Command) starts programs, and
+//!   [`process::WorkerPool`](crate::process::WorkerPool) starts workers that compute.
 //!
 //! # Kills that do not arrive, or arrive too often
 //!

@@ -112,7 +112,8 @@
 //! # TLS and HTTP
 //!
 //! With the feature `tls`, `tls::TlsAcceptor` and `tls::TlsConnector` wrap any of these streams. A
-//! handshake waits for its peer: put a [`time::timeout`](crate::time::timeout) around it.
+//! handshake waits for its peer. That of a server has a time limit of its own; put a
+//! [`time::timeout`](crate::time::timeout) around that of a client.
 //!
 //! With `http`, `http::Http` serves a connection with a handler that may wait, or with a service
 //! such as an axum router, and `http-client` has a client for URLs.

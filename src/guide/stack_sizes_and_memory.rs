@@ -75,14 +75,61 @@
 //! # What a fiber costs
 //!
 //! A parked fiber takes one page of stack if its frames fit there, and about 0.8 KiB for its
-//! record. A stack that is given back is used again, the warmest first; the pages of those that
-//! stay idle go back to the system.
+//! record.
 //!
 //! | | memory of a waiting task |
 //! |---|---|
 //! | a fiber with shallow frames | about 5 KiB on pages of 4 KiB |
 //! | a fiber that once called deeply | the pages that it has touched |
 //! | a future | its state, often 0.2 to 0.5 KiB |
+//!
+//! # Memory of unused stacks
+//!
+//! A stack whose fiber has ended is used again, the one that was used last first. A fiber on a warm
+//! stack starts several times as fast as on a new one, whose pages the system has to provide. So
+//! each scheduler keeps as many unused stacks as its fibers have needed lately:
+//!
+//! - In periods of half a second it counts the stacks that no fiber needed. At the end of a period,
+//!   half of them go back to the system, and the last few together. After a burst of 100,000 fibers
+//!   all of their memory is back within eight seconds, in pieces that hold other fibers up for a
+//!   fraction of a millisecond.
+//! - A scheduler that sleeps wakes for this, and does not wake any more when nothing is left to do.
+//!   A virtual clock does not advance for it.
+//! - If the system refuses memory for a stack, all unused stacks of the scheduler are given back,
+//!   and it asks again.
+//!
+//! | | default | set by |
+//! |---|---|---|
+//! | stacks that are kept however long nothing needs them | 64 of the usual size | [`min_idle_stacks`](crate::RuntimeBuilder::min_idle_stacks) |
+//! | the most unused stacks | no limit | [`max_idle_stacks`](crate::RuntimeBuilder::max_idle_stacks) |
+//! | the most bytes of unused stacks, at their full size | no limit up to 1 MiB; 256 MiB for each larger size | [`max_idle_stack_bytes`](crate::RuntimeBuilder::max_idle_stack_bytes) |
+//!
+//! These are numbers for one scheduler: a runtime of four threads may keep four times as much. The
+//! pool of a [`frame`](crate::frame), which has no clock, keeps a fixed number of each size: 1,024
+//! of the usual ones.
+//!
+//! [`stats`](crate::stats()) has the number of unused stacks and their bytes.
+//! [`trim_stacks`](crate::trim_stacks) gives them back immediately: after the only phase with
+//! many fibers, or where a program is told that memory runs short. A container's limit
+//! of memory is not visible as a refusal: the system kills a process that exceeds it. There a limit
+//! on the number of fibers is what helps, for example a [`pool`](crate::pool), or
+//! `max_idle_stack_bytes` if their stacks are used deeply.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! fibra::Runtime::builder().virtual_clock().build()?.run(|| {
+//!     let burst: Vec<_> = (0..1_000).map(|_| fibra::spawn(fibra::yield_now)).collect();
+//!     burst.into_iter().for_each(|fiber| fiber.join().unwrap());
+//!     fibra::sleep(Duration::from_millis(100));
+//!     assert!(1_000 <= fibra::stats().stacks_idle); // warm for the next burst
+//!     fibra::sleep(Duration::from_secs(10));
+//!     assert!(fibra::stats().stacks_idle <= 64);
+//! });
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Limits of the system
 //!

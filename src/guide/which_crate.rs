@@ -69,7 +69,7 @@
 //! | `Cargo.toml` | a line of code | needs |
 //! |---|---|---|
 //! | `rayon = "1"` | `let sum = fibra::blocking(\|\| (1..=1000_u64).into_par_iter().sum::<u64>());` | inside `blocking` |
-//! | `ureq = { version = "~3.1", default-features = false }` | `let mut response = fibra::blocking(move \|\| ureq::get(url).call())?;` | inside `blocking`; or as the example `ureq_client` |
+//! | `ureq = { version = "~3.1", default-features = false }` | `let mut response = fibra::blocking(move \|\| ureq::get(url).call())?;` | inside `blocking`; or an agent of `fibra::ureq`, for `ureq = "~3.5"` |
 //! | `rusqlite = { version = "0.37", features = ["bundled"] }` | `database.call(count)??` | an `Owned` connection |
 //! | `diesel = { version = "2.3", default-features = false, features = ["sqlite"] }` | `database.call(insert).unwrap().unwrap()` | an `Owned` connection |
 //! | `postgres = { version = "0.19" }` | `let row = pool.call(\|client\| client.query_one("SELECT count(*) FROM book", &[]))??;` | an `OwnedPool` |

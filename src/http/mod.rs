@@ -11,8 +11,8 @@
 //! [`upgrade`](upgrade()) leaves HTTP for another protocol, and [`Files`] serves files.
 //!
 //! [`Connection`] sends requests over any stream and waits for the responses. With the feature
-//! `http-client`, `Client` takes URLs, and keeps connections for later requests; with `https` it
-//! also uses TLS.
+//! `http-client`, `get` fetches a URL, and `Client` sends requests of all kinds to URLs; both keep
+//! connections for later requests. With `https` they also use TLS.
 //!
 #![cfg_attr(
     feature = "http-client",
@@ -83,7 +83,7 @@ pub use self::body_writer::{BodyWriter, StreamBody, body};
 #[cfg_attr(docsrs, doc(cfg(feature = "http-client")))]
 pub use self::client::{
     Client, ClientBuilder, Error, IntoUrl, Proxy, RedirectPolicy, RequestBody, RequestBuilder,
-    Response, ResponseBody,
+    Response, ResponseBody, get,
 };
 pub use self::connection::Connection;
 pub use self::files::{FileBody, Files};
@@ -92,7 +92,7 @@ pub use self::rt::{FiberExecutor, FiberTimer};
 #[cfg(feature = "http2")]
 #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
 pub use self::server::StreamExecutor;
-pub use self::server::{Graceful, Http, Upgrade, Upgraded, status_of, upgrade};
+pub use self::server::{Graceful, Http, LimitedBody, Upgrade, Upgraded, status_of, upgrade};
 pub use ::hyper;
 #[cfg(feature = "http-client")]
 pub use ::url;

@@ -42,10 +42,10 @@ pub(crate) type Reason = Option<Cow<'static, str>>;
 #[derive(Debug)]
 pub(crate) struct Settings {
     at: &'static Location<'static>,
-    /// The size in bytes of the closures and outputs that the fiber moves on its stack.
-    moved: usize,
     scope: Option<Arc<Children>>,
     rare: Option<Box<Rare>>,
+    /// The size in bytes of the closures and outputs that the fiber moves on its stack.
+    moved: u32,
     lender: Lender,
 }
 
@@ -82,7 +82,7 @@ impl Settings {
 
     /// Notes that the fiber moves a closure and an output of that size in bytes, beside others.
     pub(crate) fn moves(&mut self, bytes: usize) {
-        self.moved += bytes;
+        self.moved = self.moved.saturating_add(bytes.try_into().unwrap_or(u32::MAX));
     }
 
     /// Makes it a job of `scope`, from which it may borrow.
@@ -136,7 +136,7 @@ impl Unstarted {
         sched: &Scheduler,
         is_closed: bool,
     ) -> Option<(Started, JoinHandle<()>)> {
-        let Settings { at, moved, scope, rare, lender } = self.0.settings();
+        let Settings { at, scope, rare, moved, lender } = self.0.settings();
         let borrows = match lender {
             Lender::Nothing => Borrows::Nothing,
             // Values that the job would inherit are dropped on a fiber.
@@ -151,7 +151,8 @@ impl Unstarted {
         }
         let body = Body(NonNull::from(&*self.0));
         let run = move || body.job().run();
-        let handle = builder.create_for_job(sched, (borrows, at, moved), locals.arrive(), run);
+        let handle =
+            builder.create_for_job(sched, (borrows, at, moved as usize), locals.arrive(), run);
         self.0.start(sched.id, handle.fiber().record().key.get());
         Some((Started { job: self.0, scope }, handle))
     }

@@ -9,6 +9,7 @@
 //!   UNWANTED    the drop of the handle          if ENDED: outcome: the thread that drops
 //!   WAITS       a poll that finds no outcome
 //!   TAKEN_BACK  the spawner, with KILLED, if not STARTED: there will be no outcome
+//!   LOST        the scheduler that finds KILLED when it sets STARTED; read by that one only
 //! ```
 //!
 //! Invariants:
@@ -28,6 +29,7 @@ const ENDED: u32 = 4;
 const UNWANTED: u32 = 8;
 const WAITS: u32 = 16;
 const TAKEN_BACK: u32 = 32;
+const LOST: u32 = 64;
 
 /// The state of one job.
 #[derive(Debug)]
@@ -77,7 +79,16 @@ impl JobState {
     /// whether it also owns the outcome: not if the job was killed.
     #[must_use]
     pub(crate) fn start(&self) -> bool {
-        self.set(STARTED) & KILLED == 0
+        let owns = self.set(STARTED) & KILLED == 0;
+        if !owns {
+            self.set(LOST);
+        }
+        owns
+    }
+
+    /// Returns whether the caller, which has started the job, owns the outcome.
+    pub(crate) fn owns_outcome(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & LOST == 0
     }
 
     pub(crate) fn kill(&self) -> Kill {
@@ -147,7 +158,7 @@ mod tests {
         let state = JobState::new();
         assert_eq!(state.kill(), Kill::BeforeStart);
         assert_eq!(state.kill(), Kill::Nothing);
-        assert!(!state.start());
+        assert!(!state.start() && !state.owns_outcome());
         assert_eq!(state.end(), AtEnd { wake: false, unwanted: false });
         assert!(state.has_ended());
         assert_eq!(state.give_up(), GivenUp::Ended);
@@ -158,6 +169,7 @@ mod tests {
         let state = JobState::new();
         assert!(state.start());
         assert_eq!([0; 2].map(|_| state.kill()), [Kill::Running, Kill::Nothing]);
+        assert!(state.owns_outcome());
         assert!(!state.wait());
         assert_eq!(state.end(), AtEnd { wake: true, unwanted: false });
         assert_eq!(state.kill(), Kill::Nothing);

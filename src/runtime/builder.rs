@@ -15,7 +15,7 @@ use crate::sched::core::observer::Hooks;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::time::clock::{Clock, RealClock, VirtualClock};
 use crate::sched::time::idle::Idle;
-use crate::stack::{self, SizeClass};
+use crate::stack::{self, Keep, SizeClass};
 
 /// Settings for a [`Runtime`].
 ///
@@ -39,6 +39,7 @@ use crate::stack::{self, SizeClass};
 pub struct RuntimeBuilder {
     main_class: SizeClass,
     class: SizeClass,
+    pub(super) keep: Keep,
     virtual_clock: bool,
     hooks: Option<SharedHooks>,
     plan: Plan,
@@ -88,6 +89,7 @@ impl Default for RuntimeBuilder {
         RuntimeBuilder {
             main_class: SizeClass::MAIN,
             class: SizeClass::DEFAULT,
+            keep: Keep::recent(SizeClass::DEFAULT),
             virtual_clock: false,
             hooks: default_hooks(),
             plan: Plan {
@@ -407,7 +409,8 @@ impl RuntimeBuilder {
         let companion = self.companion.look_around();
         #[cfg(not(feature = "tokio"))]
         let companion = NoCompanion;
-        let RuntimeBuilder { main_class, class, virtual_clock, hooks, plan, .. } = self;
+        let RuntimeBuilder { main_class, class, keep, virtual_clock, hooks, plan, .. } = self;
+        let keep = keep.of_class(class);
         let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         if virtual_clock && 1 < plan.threads {
             return refused(
@@ -421,6 +424,7 @@ impl RuntimeBuilder {
             if virtual_clock { Box::new(VirtualClock::new()) } else { Box::new(RealClock) };
         let mut scheduler = Box::new(Scheduler::new(class, clock, idle(&companion)?)?);
         scheduler.main.class = main_class;
+        scheduler.pool.get_mut().set_keep(keep);
         scheduler.pool.get_mut().prepare(main_class)?;
         SharedHooks::observe(hooks.as_ref(), &scheduler);
         let is_plain = plan.threads == 1 && plan.limit.is_none() && plan.stalls_after.is_none();
@@ -428,7 +432,9 @@ impl RuntimeBuilder {
             None
         } else {
             let make = move || {
-                let scheduler = Scheduler::new(class, Box::new(RealClock), idle(&companion)?)?;
+                let clock = Box::new(RealClock);
+                let mut scheduler = Scheduler::new(class, clock, idle(&companion)?)?;
+                scheduler.pool.get_mut().set_keep(keep);
                 SharedHooks::observe(hooks.as_ref(), &scheduler);
                 Ok(scheduler)
             };

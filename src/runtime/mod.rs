@@ -4,6 +4,7 @@
 mod builder;
 #[cfg(feature = "tokio")]
 mod companion;
+mod idle_stacks;
 #[cfg(fibra_observed)]
 mod observed;
 
@@ -20,7 +21,7 @@ use crate::jobs::handle::Handle;
 use crate::jobs::threads::Crew;
 use crate::sched::api::run::{self, refuse_nesting};
 use crate::sched::core::scheduler::Scheduler;
-use crate::stack::{self, Pool};
+use crate::stack::{self, Keep, Pool};
 
 /// Runs a scheduler on this thread with `f` as its main fiber, and returns the result of `f`.
 ///
@@ -117,7 +118,7 @@ pub fn frame<T>(f: impl FnOnce() -> T) -> T {
         Ok(alt_stack) => alt_stack,
         Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
     };
-    let pool = RefCell::new(Pool::new());
+    let pool = RefCell::new(Pool::new(Keep::FIXED));
     let _pool = current::use_pool(&pool);
     let frame = Frame::enter_on_thread();
     // Caught, so that this thread does not unwind while the stacks of this frame are unwound.

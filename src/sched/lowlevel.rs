@@ -27,9 +27,11 @@ pub(crate) use crate::sched::core::io_error::interrupted;
 pub(crate) use crate::sched::core::io_error::{is_killed, timed_out};
 pub(crate) use crate::sched::core::leave::go_last;
 pub(crate) use crate::sched::core::limit::{Limit, clock_now};
-pub(crate) use crate::sched::core::park::{hand_over, spend, wait_until};
+#[cfg(feature = "http-client")]
+pub(crate) use crate::sched::core::of_main::shared_by_all;
 #[cfg(feature = "net")]
-pub(crate) use crate::sched::core::park::{spend_many, wait_for_events};
+pub(crate) use crate::sched::core::park::wait_for_events;
+pub(crate) use crate::sched::core::park::{hand_over, spend, spend_many, wait_until};
 pub(crate) use crate::sched::core::scheduler::{
     CurrentFiber, current_fiber, scheduler, try_current_fiber,
 };

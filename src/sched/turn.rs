@@ -72,7 +72,7 @@ impl Scheduler {
     /// Performs a turn without sleeping. Returns whether a fiber can run.
     #[cfg(feature = "tokio")]
     pub(super) fn turn_without_sleep(&self, turns: u32) -> bool {
-        let is_ready = self.poll_all(turns) || self.wakes_a_watcher();
+        let is_ready = self.poll_all(turns) || self.wakes_a_watcher() || self.trim_before_sleep();
         self.open_circles();
         is_ready
     }
@@ -93,6 +93,7 @@ impl Scheduler {
         // passed, and every 16 turns so that dumps can report how long each fiber has waited.
         if timers || turns % 16 == 0 {
             self.fit_batch();
+            self.trim_between_batches();
         }
         if timers {
             self.fire_timers();
@@ -121,7 +122,11 @@ impl Scheduler {
     #[cold]
     #[inline(never)]
     fn wait_for_the_outside(&self) {
-        if self.wakes_a_watcher() || self.spin() || !self.mailbox.inbox.announce_sleep() {
+        if self.wakes_a_watcher()
+            || self.trim_before_sleep()
+            || self.spin()
+            || !self.mailbox.inbox.announce_sleep()
+        {
             return;
         }
         if self.may_sleep_beside_work() {
@@ -205,7 +210,10 @@ impl Scheduler {
         }
         match until {
             Some(at) if self.time.clock.can_jump() => self.jump_or_wait(at),
-            _ => self.idle.wait([until, look.at(), or_until].into_iter().flatten().min()),
+            _ => {
+                let limits = [until, look.at(), or_until, self.next_trim()];
+                self.idle.wait(limits.into_iter().flatten().min());
+            }
         }
     }
 
@@ -220,7 +228,7 @@ impl Scheduler {
                 return None;
             }
         }
-        Some(until.into_iter().chain(look.at()).min())
+        Some([until, look.at(), self.next_trim()].into_iter().flatten().min())
     }
 
     /// Advances a clock that can jump to `at`. While a fiber is in an external wait in real time,

@@ -2,13 +2,13 @@
 
 use super::guard::Guards;
 use super::testing::{anonymous_bytes, mappings, pass_in_child, status_bytes, this_test, touch};
-use super::{Pool, SizeClass};
+use super::{Keep, Pool, SizeClass};
 
 #[test]
 #[cfg_attr(sanitized, ignore = "stacks that were given back are kept closed for a while")]
 fn ten_million_pairs_leave_memory_flat() {
     pass_in_child(this_test!(ten_million_pairs_leave_memory_flat), &[], || {
-        let mut pool = Pool::new();
+        let mut pool = Pool::new(Keep::FIXED);
         let mut pairs = |count: usize| {
             for i in 0..count {
                 let stack = pool.take(SizeClass::from_index(i % 5)).unwrap();
@@ -29,7 +29,7 @@ fn ten_million_pairs_leave_memory_flat() {
 fn waves_of_stacks_leave_memory_flat() {
     pass_in_child(this_test!(waves_of_stacks_leave_memory_flat), &[], || {
         for class in [256 << 10, 1 << 20].map(SizeClass::for_bytes) {
-            let mut pool = Pool::new();
+            let mut pool = Pool::new(Keep::FIXED);
             let mut wave = |count: usize| {
                 let stacks: Vec<_> = (0..count).map(|_| pool.take(class).unwrap()).collect();
                 stacks.iter().for_each(|stack| touch(stack.base().get(), 1));
@@ -54,7 +54,7 @@ fn a_hundred_thousand_touched_stacks_cost_a_page_each() {
             return;
         }
         const COUNT: usize = 100_000;
-        let mut pool = Pool::new();
+        let mut pool = Pool::new(Keep::FIXED);
         let mut stacks = Vec::with_capacity(COUNT);
         let memory = || anonymous_bytes() + status_bytes("VmPTE");
         let before = memory();

@@ -209,7 +209,9 @@ mod tests {
             if unsafe { libc::mlockall(libc::MCL_FUTURE | libc::MCL_ONFAULT) } != 0 {
                 return; // Not permitted here, so there is nothing to test.
             }
-            let stack = crate::stack::Pool::new().take(SizeClass::DEFAULT).unwrap();
+            let stack = crate::stack::Pool::new(crate::stack::Keep::FIXED)
+                .take(SizeClass::DEFAULT)
+                .unwrap();
             assert!(stack.guard().step_by(page_size()).all(faults));
             touch(stack.base().get(), 1);
         });

@@ -162,6 +162,7 @@ fn soft_limit(read: impl FnOnce(&mut libc::rlimit) -> libc::c_int) -> Option<u64
 mod tests {
     use super::*;
     use crate::stack::guard::Guards;
+    use crate::stack::keep::Keep;
     use crate::stack::pool::Pool;
     use crate::stack::size::SizeClass;
     use crate::stack::testing::{mappings, pass_in_child, this_test};
@@ -231,7 +232,7 @@ mod tests {
         pass_in_child(test, &[("FIBRA_STACK_GUARDS", "mprotect")], || {
             assert_eq!(Guards::of_this_system(), Guards::Protection);
             let most = number_in("/proc/sys/vm/max_map_count").unwrap();
-            let mut pool = Pool::new();
+            let mut pool = Pool::new(Keep::FIXED);
             let mut stacks = Vec::new();
             let error = loop {
                 match pool.take(SizeClass::for_bytes(0)) {
@@ -262,7 +263,7 @@ mod tests {
             let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
             // SAFETY: reads one live `rlimit`; it constrains this child alone.
             assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limit) }, 0);
-            let mut pool = Pool::new();
+            let mut pool = Pool::new(Keep::FIXED);
             let mut stacks = Vec::new();
             let error = loop {
                 match pool.take(SizeClass::MAIN) {

@@ -51,6 +51,7 @@ mod altstack;
 #[cfg(all(test, target_os = "linux"))]
 mod footprint;
 mod guard;
+mod keep;
 mod limits;
 #[cfg(target_os = "linux")]
 mod marker;
@@ -60,12 +61,14 @@ mod quarantine;
 mod report;
 mod reserve;
 mod shadow;
+mod shelf;
 mod size;
 mod slab;
 mod slot;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use keep::Keep;
 pub(crate) use overflow::{Overflow, install};
 pub(crate) use pool::Pool;
 pub(crate) use shadow::refuse_shadow_stack;

@@ -240,7 +240,7 @@ mod tests {
         for guards in ["", "mprotect"] {
             let test = this_test!(a_touch_of_a_claimed_guard_is_reported_and_aborts);
             let output = in_child(test, &[("FIBRA_STACK_GUARDS", guards)], || {
-                let stack = Pool::new().take(SizeClass::DEFAULT).unwrap();
+                let stack = Pool::new(crate::stack::Keep::FIXED).take(SizeClass::DEFAULT).unwrap();
                 GUARD[0].store(stack.guard().start, Ordering::Relaxed);
                 GUARD[1].store(stack.guard().end, Ordering::Relaxed);
                 let _alt = install(describe_guard).unwrap();

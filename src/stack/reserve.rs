@@ -87,6 +87,11 @@ impl Reserve {
         shelf.unmap_unused(IDLE_BYTES / Shape::of(class).stride());
     }
 
+    /// Unmaps every slab in which no stack is in use or held by a pool.
+    pub(super) fn unmap_unused(&mut self) {
+        self.shelves.iter_mut().for_each(|shelf| shelf.unmap_unused(0));
+    }
+
     /// Closes a stack, and appends those to `out` that were closed long enough.
     pub(super) fn quarantine(&mut self, stack: Stack, out: &mut Vec<Stack>) {
         self.quarantine.exchange(stack, (self.guards)(), out);
@@ -126,7 +131,7 @@ impl Reserve {
         if let Ok(slab) = Slab::map(class, slots, 0, self.map) {
             return Ok(slab);
         }
-        self.shelves.iter_mut().for_each(|shelf| shelf.unmap_unused(0));
+        self.unmap_unused();
         let headroom = HEADROOM.next_multiple_of(page_size());
         loop {
             match Slab::map(class, slots, headroom, self.map) {

@@ -31,6 +31,17 @@ impl SizeClass {
     /// program's main thread usually is.
     pub(crate) const MAIN: SizeClass = SizeClass::for_bytes(8 << 20);
 
+    /// Returns all classes, the smallest first.
+    pub(super) const fn all() -> [SizeClass; SizeClass::COUNT] {
+        let mut all = [SizeClass(0); SizeClass::COUNT];
+        let mut index = 0;
+        while index < SizeClass::COUNT {
+            all[index] = SizeClass::from_index(index);
+            index += 1;
+        }
+        all
+    }
+
     /// Returns the smallest class that holds `bytes`, or the largest class if none does.
     pub(crate) const fn for_bytes(bytes: usize) -> SizeClass {
         if bytes <= 1 << SMALLEST {

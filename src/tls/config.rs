@@ -3,12 +3,14 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection};
 
 use crate::io::{SharedRead, SharedWrite};
-use crate::sched::lowlevel::on_warm_stack;
+use crate::sched::lowlevel::{on_warm_stack, try_current_fiber};
+use crate::time::timeout;
 use crate::tls::TlsStream;
 
 /// A factory of client connections, with their configuration.
@@ -66,7 +68,11 @@ pub struct TlsConnector {
 #[derive(Clone)]
 pub struct TlsAcceptor {
     config: Arc<ServerConfig>,
+    handshake_timeout: Option<Duration>,
 }
+
+/// The time limit of a handshake, unless the program sets one.
+const HANDSHAKE: Duration = Duration::from_secs(30);
 
 impl TlsConnector {
     /// Performs the handshake over `stream`, with a server that must prove to be `name`. Waits
@@ -87,25 +93,48 @@ impl TlsConnector {
     ) -> io::Result<TlsStream<S>> {
         let new = || ClientConnection::new(self.config.clone(), name);
         let connection = on_warm_stack(new).map_err(io::Error::other)?;
-        TlsStream::after_handshake(connection.into(), stream)
+        let stream = TlsStream::new(connection.into(), stream);
+        stream.handshake()?;
+        Ok(stream)
     }
 }
 
 impl TlsAcceptor {
+    /// Limits the time of the whole handshake, in a fiber. The default is 30 seconds, so that a
+    /// client which connects and sends nothing does not keep its connection.
+    #[must_use]
+    pub fn handshake_timeout(mut self, time: impl Into<Option<Duration>>) -> TlsAcceptor {
+        self.handshake_timeout = time.into();
+        self
+    }
+
     /// Performs the handshake over `stream`. Waits until it is done, in a fiber or on a plain
-    /// thread. It has no time limit of its own: put [`time::timeout`](crate::time::timeout) around
-    /// it, because a client may send nothing.
+    /// thread. In a fiber it has a [time limit](TlsAcceptor::handshake_timeout).
     ///
     /// # Errors
     ///
-    /// The same as for [`TlsConnector::connect`]. In TLS 1.3 a client is informed only after its
-    /// own handshake that its certificate was refused: its first read fails.
+    /// The same as for [`TlsConnector::connect`], and [`TimedOut`](io::ErrorKind::TimedOut) if the
+    /// client takes too long. In TLS 1.3 a client is informed only after its own handshake that its
+    /// certificate was refused: its first read fails.
     #[track_caller]
     pub fn accept<S: SharedRead + SharedWrite>(&self, stream: S) -> io::Result<TlsStream<S>> {
         let new = || ServerConnection::new(self.config.clone());
         let connection = on_warm_stack(new).map_err(io::Error::other)?;
-        TlsStream::after_handshake(connection.into(), stream)
+        let stream = TlsStream::new(connection.into(), stream);
+        match self.handshake_timeout.filter(|_| try_current_fiber().is_some()) {
+            None => stream.handshake()?,
+            Some(limit) => {
+                timeout(limit, || stream.handshake()).unwrap_or_else(|_| Err(took_too_long()))?;
+            }
+        }
+        Ok(stream)
     }
+}
+
+#[cold]
+fn took_too_long() -> io::Error {
+    let text = "the client took longer for the TLS handshake than `handshake_timeout` allows";
+    io::Error::new(io::ErrorKind::TimedOut, text)
 }
 
 impl From<Arc<ClientConfig>> for TlsConnector {
@@ -116,7 +145,7 @@ impl From<Arc<ClientConfig>> for TlsConnector {
 
 impl From<Arc<ServerConfig>> for TlsAcceptor {
     fn from(config: Arc<ServerConfig>) -> TlsAcceptor {
-        TlsAcceptor { config }
+        TlsAcceptor { config, handshake_timeout: Some(HANDSHAKE) }
     }
 }
 

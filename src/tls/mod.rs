@@ -44,6 +44,8 @@ mod poll;
 mod records;
 mod state;
 mod stream;
+#[cfg(feature = "https")]
+pub(crate) mod system;
 
 pub use config::{TlsAcceptor, TlsConnector};
 pub use rustls;

@@ -37,15 +37,17 @@ pub struct TlsStream<S> {
 }
 
 impl<S> TlsStream<S> {
+    /// Creates a stream whose handshake follows.
+    pub(super) fn new(connection: Connection, stream: S) -> TlsStream<S> {
+        TlsStream { state: State::new(connection), stream, writer: WriterTask::default() }
+    }
+
     #[track_caller]
-    pub(super) fn after_handshake(connection: Connection, stream: S) -> io::Result<TlsStream<S>>
+    pub(super) fn handshake(&self) -> io::Result<()>
     where
         S: SharedRead + SharedWrite,
     {
-        let stream =
-            TlsStream { state: State::new(connection), stream, writer: WriterTask::default() };
-        stream.state.handshake(Shared(&stream.stream))?;
-        Ok(stream)
+        self.state.handshake(Shared(&self.stream))
     }
 
     /// Announces the end of the stream to the other side (`close_notify`), after all data that was

@@ -386,7 +386,7 @@ const SLEEPING_BARBER: &str = "\
 45 min  7 is shaved
 45 min  closed: 7 were shaved, 1 went away";
 
-/// Examples that are built with the features `http-client` and `tls` only.
+/// Examples that are built with the features `http-client`, `tls` and `ureq` only.
 const OF_NETWORKS: &[Example] = &[
     Example {
         name: "http_server",
@@ -523,7 +523,7 @@ const OF_ASYNC_CRATES: &[Example] = &[
 #[test]
 fn every_example_prints_the_output_in_its_table() {
     let of_greenlets = OF_GREENLETS.iter().filter(|_| cfg!(feature = "greenlet"));
-    let built = cfg!(all(feature = "http-client", feature = "tls"));
+    let built = cfg!(all(feature = "http-client", feature = "tls", feature = "ureq"));
     let of_networks = OF_NETWORKS.iter().filter(|_| built);
     let built = cfg!(all(feature = "tokio", feature = "tokio-io", feature = "tracing"));
     let of_async_crates = OF_ASYNC_CRATES.iter().filter(|_| built);

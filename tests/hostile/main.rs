@@ -5,12 +5,24 @@
 //! outcomes in `attack/rules.rs`. Each pair is a `run` on its own thread, in child processes that
 //! take slices of the product, so that an abort or a hang is attributed to its pair.
 //!
+//! The module `http` does the same for HTTP, whose waits are those of sockets.
+//!
 //! To play some pairs only: `FIBRA_HOSTILE_ONLY="channel" cargo test --test hostile product`, where
 //! the text is a part of "point / action".
 
 #![forbid(unsafe_code)]
 
 mod attack;
+#[cfg(feature = "http-client")]
+#[allow(dead_code, reason = "written for the tests of HTTP; these need a part of it")]
+#[path = "../http/client_help.rs"]
+mod client_help;
+#[cfg(all(feature = "http-client", feature = "http2"))]
+#[allow(dead_code, reason = "written for the tests of HTTP; these need a part of it")]
+#[path = "../http/frames.rs"]
+mod frames;
+#[cfg(feature = "http-client")]
+mod http;
 mod put_back;
 #[path = "../support/mod.rs"]
 mod support;

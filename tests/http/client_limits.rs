@@ -364,3 +364,68 @@ fn a_half_open_connection_in_the_pool_is_found_out_by_the_limit() {
         }
     });
 }
+
+/// A server that disappears: its side of the connection stays open, and nothing answers.
+#[test]
+#[cfg(feature = "http2")]
+fn a_server_that_answers_no_ping_fails_its_requests_and_is_connected_to_again() {
+    use std::io::{Read, Write};
+
+    fibra::run(|| {
+        let site = Site::scripted(|_, mut stream| {
+            // Empty settings.
+            stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).unwrap();
+            while stream.read(&mut [0; 1024]).is_ok_and(|length| length != 0) {}
+        });
+        let client = builder()
+            .http2_prior_knowledge()
+            .http2_keep_alive_interval(ms(20))
+            .http2_keep_alive_timeout(ms(20))
+            .build()
+            .unwrap();
+        for connections in 1..=2 {
+            let error = soon(|| client.get(site.url("/")).send().unwrap_err());
+            assert!(error.is_request(), "{error}");
+            assert_eq!(site.connections.get(), connections);
+        }
+        yield_until(|| site.open.get() == 0);
+    });
+}
+
+#[test]
+#[cfg(feature = "http2")]
+fn an_idle_connection_is_tested_with_pings_if_that_is_wanted() {
+    use std::io::{Read, Write};
+
+    fibra::run(|| {
+        for while_idle in [true, false] {
+            let site = Site::scripted(|_, mut stream| {
+                // Empty settings, and a response with status 204 to the first request, which is the
+                // first frame of type 1 after the preface.
+                stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).unwrap();
+                stream.read_exact(&mut [0; 24]).unwrap();
+                let mut frame = [0; 9];
+                while frame[3] != 1 {
+                    stream.read_exact(&mut frame).unwrap();
+                    stream.read_exact(&mut vec![0; usize::from(frame[2])]).unwrap();
+                }
+                stream.write_all(&[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x89]).unwrap();
+                while stream.read(&mut [0; 1024]).is_ok_and(|length| length != 0) {}
+            });
+            let client = builder()
+                .http2_prior_knowledge()
+                .http2_keep_alive_interval(ms(10))
+                .http2_keep_alive_timeout(ms(10))
+                .http2_keep_alive_while_idle(while_idle)
+                .build()
+                .unwrap();
+            assert_eq!(client.get(site.url("/")).send().unwrap().status(), 204);
+            if while_idle {
+                yield_until(|| site.open.get() == 0);
+            } else {
+                fibra::sleep(ms(100));
+                assert_eq!(site.open.get(), 1);
+            }
+        }
+    });
+}

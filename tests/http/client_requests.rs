@@ -339,7 +339,7 @@ fn three_fibers_fetch_at_the_same_time() {
 }
 
 #[test]
-fn an_error_tells_whether_another_attempt_is_worth_while() {
+fn an_error_shows_whether_another_attempt_is_worth_while() {
     fibra::run(|| {
         let site = Site::new(|request| {
             let mut response = say("");

@@ -6,6 +6,13 @@
 mod support;
 
 mod bodies;
+mod cases;
+#[cfg(feature = "http-client")]
+mod client_faults;
+#[cfg(feature = "http-client")]
+mod client_get;
+#[cfg(feature = "gzip")]
+mod client_gzip;
 #[cfg(feature = "http-client")]
 mod client_help;
 #[cfg(feature = "http-client")]
@@ -21,5 +28,13 @@ mod client_requests;
 #[cfg(all(feature = "http-client", feature = "tls"))]
 mod client_tls;
 mod connections;
+#[cfg(feature = "http2")]
+mod frames;
+#[cfg(feature = "http2")]
+mod http2_rules;
 mod on_each;
+#[cfg(feature = "tls")]
+mod real_clients;
 mod server;
+#[cfg(all(feature = "ureq", feature = "tls"))]
+mod ureq_agent;

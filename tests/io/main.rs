@@ -18,6 +18,8 @@ mod faults;
 mod forks;
 mod fs;
 #[cfg(target_os = "linux")]
+mod fs_cached;
+#[cfg(target_os = "linux")]
 mod fs_lock;
 #[cfg(feature = "net")]
 mod jobs;

@@ -68,7 +68,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("signal", &["collections", "io", "reactor", "sched"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // TLS over everything that can be read and written.
-    ("tls", &["io", "net", "sched::lowlevel", "sync"]),
+    ("tls", &["io", "net", "offload", "sched::lowlevel", "sync", "time"]),
+    // A client of others over its sockets.
+    ("ureq", &["net", "sched::lowlevel", "sync", "time", "tls"]),
     // Futures on fibers.
     ("future", &["collections", "fiber::exit", "fiber::state", "reactor::background", "sched"]),
     // HTTP on all of these.
@@ -118,6 +120,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/stack/report.rs", "reads a name in a signal handler"),
     ("src/stack/slot.rs", "saves a check on the path of a switch"),
     ("src/collections/run_ring.rs", "pointers in place of indices on the path of a switch"),
+    ("src/collections/once_box.rs", "refers to a box through an atomic pointer"),
     ("src/fiber/block.rs", "allocates the records of fibers"),
     ("src/sched/api/run.rs", "the main fiber borrows from the caller of `run`"),
     ("src/channel/waiter.rs", "moves values between the stacks of two fibers"),

@@ -24,6 +24,13 @@ pub(crate) fn check(letter: &str, page: &str, suites: &[&str]) {
     assert!(unlisted.is_empty(), "numbers that are no rules: {unlisted:?}");
 }
 
+/// Returns the names of the tests in the sources below `folder`, a path in `tests/`.
+pub(crate) fn names_of_tests(folder: &str) -> BTreeSet<String> {
+    let mut text = String::new();
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder), &mut text);
+    tests_of(&text).into_iter().map(str::to_owned).collect()
+}
+
 /// Returns the number of each rule, with the test that it names.
 fn rules_of<'p>(letter: &str, page: &'p str) -> BTreeMap<String, &'p str> {
     let mut rules = BTreeMap::new();

@@ -284,3 +284,47 @@ fn what_a_limited_write_has_accepted_is_sent_by_the_next() {
         ends.join().unwrap();
     });
 }
+
+#[test]
+fn a_client_that_sends_nothing_loses_its_connection() {
+    fibra::run(|| {
+        let (mut here, there) = tcp_pair();
+        let acceptor = acceptor(server_config(localhost())).handshake_timeout(ms(20));
+        let error = acceptor.accept(there).map(drop).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(error.to_string().contains("`handshake_timeout`"), "{error}");
+        assert_eq!(here.read(&mut [0]).unwrap(), 0);
+    });
+}
+
+#[test]
+fn the_limit_of_a_handshake_counts_from_its_beginning_and_ends_with_it() {
+    fibra::run(|| {
+        let (here, there) = tcp_pair();
+        let acceptor = acceptor(server_config(localhost())).handshake_timeout(ms(100));
+        let accepted = fibra::spawn(move || acceptor.accept(there));
+        // A hello that is announced to be long, and comes slowly.
+        (&here).write_all(&[22, 3, 1, 10, 0]).unwrap();
+        while !accepted.is_finished() {
+            let _ = (&here).write_all(&[1]);
+            fibra::sleep(ms(10));
+        }
+        assert_eq!(accepted.join().unwrap().unwrap_err().kind(), io::ErrorKind::TimedOut);
+
+        let (here, there) = tcp_pair();
+        let limited = crate::support::tls::acceptor(server_config(localhost()));
+        let limited = limited.handshake_timeout(ms(2000));
+        let accepted = fibra::spawn(move || limited.accept(there).unwrap());
+        let client = connector(client_config()).connect(name(), here).unwrap();
+        let mut server = accepted.join().unwrap();
+        let late = fibra::spawn(move || {
+            fibra::sleep(ms(2500));
+            (&client).write_all(b"late").unwrap();
+            client
+        });
+        let mut text = [0; 4];
+        server.read_exact(&mut text).unwrap();
+        assert_eq!(&text, b"late");
+        drop(late.join().unwrap());
+    });
+}

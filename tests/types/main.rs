@@ -6,7 +6,8 @@
     feature = "tls",
     feature = "http-client",
     feature = "greenlet",
-    feature = "stream"
+    feature = "stream",
+    feature = "ureq"
 ))]
 
 #[path = "../layering/reading.rs"]

@@ -287,6 +287,7 @@ pub(crate) fn rows() -> Vec<Row> {
         http::Graceful;
         http::Http;
         http::Io<S>;
+        http::LimitedBody;
         http::Proxy;
         http::RedirectPolicy;
         http::RequestBody;
@@ -446,6 +447,7 @@ pub(crate) fn rows() -> Vec<Row> {
         tls::TlsAcceptor;
         tls::TlsConnector;
         tls::TlsStream<S>;
+        ureq::Connector;
     }
 }
 

@@ -241,7 +241,7 @@ impl<T> Channel<T> {
     /// Returns the step of a fiber that would arrive on `side` now.
     #[inline(always)]
     pub(crate) fn foresee(&self, side: Side) -> Step {
-        self.inner.pairing.get().arrive(side, self.inner.others(side).len())
+        self.inner.pairing.get().arrive(side, self.inner.others(side).len() != 0)
     }
 
     /// Returns the first fiber that waits.

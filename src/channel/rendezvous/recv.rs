@@ -178,7 +178,7 @@ impl<T> Channel<T> {
 
     #[inline(always)]
     pub(super) fn collect(&self, current: CurrentFiber, after: After) -> Message<T> {
-        let Some((sender, message)) = self.inner.senders.collect() else {
+        let Some((sender, message)) = self.inner.senders.collect_claimed() else {
             unreachable!("a sender waits")
         };
         follow(current, sender, after);

@@ -217,7 +217,7 @@ impl<T> Channel<T> {
     /// Gives `message` to the first waiting receiver; `then` puts it back into the ring.
     #[inline(always)]
     pub(super) fn serve(&self, message: Message<T>, then: impl FnOnce(FiberPtr)) {
-        match self.inner.receivers.serve(message) {
+        match self.inner.receivers.serve_claimed(message) {
             Ok(receiver) => then(receiver),
             Err(_) => unreachable!("a receiver waits"),
         }

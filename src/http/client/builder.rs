@@ -8,6 +8,8 @@ use hyper::header::{ACCEPT, HeaderValue, USER_AGENT};
 use crate::http::client::Client;
 use crate::http::client::connect::Dial;
 use crate::http::client::error::Error;
+#[cfg(feature = "http2")]
+use crate::http::client::multiplexed::Pings;
 use crate::http::client::pool::{Pool, PoolSettings};
 use crate::http::client::proxy::{Proxies, Proxy};
 use crate::http::client::redirect::RedirectPolicy;
@@ -65,6 +67,9 @@ pub(super) struct Settings {
     pub(super) timeout: Option<Duration>,
     pub(super) connect_timeout: Option<Duration>,
     pub(super) read_timeout: Option<Duration>,
+    pub(super) body_size: Option<u64>,
+    #[cfg(feature = "gzip")]
+    pub(super) gzip: bool,
     pub(super) redirect: RedirectPolicy,
     pub(super) proxies: Proxies,
     pub(super) default_headers: HeaderMap,
@@ -81,6 +86,9 @@ impl ClientBuilder {
                 timeout: None,
                 connect_timeout: None,
                 read_timeout: None,
+                body_size: None,
+                #[cfg(feature = "gzip")]
+                gzip: true,
                 redirect: RedirectPolicy::default(),
                 proxies: Proxies::default(),
                 default_headers,
@@ -89,6 +97,12 @@ impl ClientBuilder {
                 most_idle: usize::MAX,
                 idle_timeout: Some(Duration::from_secs(90)),
                 most_connections: None,
+                #[cfg(feature = "http2")]
+                pings: Pings {
+                    interval: None,
+                    timeout: Duration::from_secs(20),
+                    while_idle: false,
+                },
             },
             resolver: None,
             proxies: None,
@@ -121,6 +135,29 @@ impl ClientBuilder {
     #[doc(alias = "timeout_recv_body")]
     pub fn read_timeout(mut self, timeout: Duration) -> ClientBuilder {
         self.settings.read_timeout = Some(timeout);
+        self
+    }
+
+    /// Limits the size of the body of each response, decoded if it was compressed. To read more is
+    /// an error, with [`FileTooLarge`](std::io::ErrorKind::FileTooLarge) as its kind. There is no
+    /// limit by default: set one for servers that are not trusted, if bodies are collected in
+    /// memory.
+    pub fn max_body_size(mut self, bytes: impl Into<Option<u64>>) -> ClientBuilder {
+        self.settings.body_size = bytes.into();
+        self
+    }
+
+    /// Sets whether responses may be compressed with gzip: yes by default, if the feature `gzip` is
+    /// enabled.
+    ///
+    /// The client then asks for it (`accept-encoding: gzip`), and decodes such a body while it is
+    /// read. The response loses the headers `content-encoding` and `content-length`, which describe
+    /// the compressed body. A request that has its own `accept-encoding` gets the body as the
+    /// server sends it; so does a HEAD request, and one for a `range`.
+    #[cfg(feature = "gzip")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "gzip")))]
+    pub fn gzip(mut self, on: bool) -> ClientBuilder {
+        self.settings.gzip = on;
         self
     }
 
@@ -281,6 +318,34 @@ impl ClientBuilder {
     #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
     pub fn http2_prior_knowledge(mut self) -> ClientBuilder {
         self.http2 = Http2::Always;
+        self
+    }
+
+    /// Sends a ping on each connection of HTTP/2 on which nothing has come for this long. If there
+    /// is no answer within
+    /// [`http2_keep_alive_timeout`](ClientBuilder::http2_keep_alive_timeout), the connection is
+    /// closed. So requests fail, and do not wait forever, when a server has disappeared. It is off
+    /// by default.
+    #[cfg(feature = "http2")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+    pub fn http2_keep_alive_interval(mut self, time: impl Into<Option<Duration>>) -> ClientBuilder {
+        self.pool.pings.interval = time.into();
+        self
+    }
+
+    /// Sets how long the answer to a ping may take: 20 seconds by default.
+    #[cfg(feature = "http2")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+    pub fn http2_keep_alive_timeout(mut self, time: Duration) -> ClientBuilder {
+        self.pool.pings.timeout = time;
+        self
+    }
+
+    /// Sets whether pings are also sent while a connection has no request. By default they are not.
+    #[cfg(feature = "http2")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+    pub fn http2_keep_alive_while_idle(mut self, on: bool) -> ClientBuilder {
+        self.pool.pings.while_idle = on;
         self
     }
 

@@ -55,7 +55,11 @@ pub(super) enum Kind {
     /// The connection broke before any part of the request was sent.
     Unsent,
     Body,
-    #[cfg_attr(not(feature = "json"), allow(dead_code, reason = "made by `Response::json`"))]
+    TooLarge,
+    #[cfg_attr(
+        not(any(feature = "json", feature = "gzip")),
+        allow(dead_code, reason = "no decoder")
+    )]
     Decode(&'static str),
 }
 
@@ -171,20 +175,21 @@ impl Error {
         matches!(self.inner.kind, Kind::Request | Kind::Unsent)
     }
 
-    /// Returns whether the body of the response broke off.
+    /// Returns whether the body of the response broke off, or is larger than
+    /// [`max_body_size`](crate::http::ClientBuilder::max_body_size).
     #[must_use]
     pub fn is_body(&self) -> bool {
-        matches!(self.inner.kind, Kind::Body)
+        matches!(self.inner.kind, Kind::Body | Kind::TooLarge)
     }
 
-    /// Returns whether the body of the response is not what it was decoded as.
+    /// Returns whether the body of the response is not what it was decoded as: JSON, or gzip.
     #[must_use]
     pub fn is_decode(&self) -> bool {
         matches!(self.inner.kind, Kind::Decode(_))
     }
 
-    /// Returns whether the same request may succeed if it is sent again a little later: there was no
-    /// connection (but not because of a certificate), it broke, a time limit has passed, or the
+    /// Returns whether the same request may succeed if it is sent again a little later: there was
+    /// no connection (but not because of a certificate), it broke, a time limit has passed, or the
     /// status is 408, 425, 429, 502, 503 or 504.
     ///
     /// The server may have processed the request nevertheless, unless there was [no
@@ -284,6 +289,9 @@ impl fmt::Display for Error {
             Kind::Body => {
                 write!(f, "the body of the response of {url} broke off: {}", self.cause())
             }
+            Kind::TooLarge => {
+                write!(f, "the body of the response of {url} is larger than `max_body_size` allows")
+            }
             Kind::Decode(what) => {
                 write!(f, "the body of the response of {url} is not {what}: {}", self.cause())
             }
@@ -337,6 +345,7 @@ impl From<Error> for io::Error {
             Kind::Timeout(_) => io::ErrorKind::TimedOut,
             Kind::Builder(_) => io::ErrorKind::InvalidInput,
             Kind::Decode(_) => io::ErrorKind::InvalidData,
+            Kind::TooLarge => io::ErrorKind::FileTooLarge,
             _ => io_kind(&error).unwrap_or(io::ErrorKind::Other),
         };
         io::Error::new(kind, error)

@@ -1,11 +1,11 @@
-//! The time limits of one request.
+//! The limits of one request.
 
 use std::time::{Duration, Instant};
 
 use crate::http::client::error::TimeLimit;
 use crate::sched::lowlevel::clock_now;
 
-/// The time limits of a request, from the call of `send` on.
+/// The limits of a request. Times count from the call of `send` on.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Limits {
     /// The time at which the whole response must have been read.
@@ -13,6 +13,8 @@ pub(super) struct Limits {
     pub(super) connect: Option<Duration>,
     /// The longest wait for any data.
     pub(super) read: Option<Duration>,
+    /// The number of bytes of the body that may still be read.
+    pub(super) body_size: Option<u64>,
 }
 
 /// A time, and the limit that is reached then.

@@ -116,7 +116,7 @@ impl PollIo for Line {
 }
 
 /// Starts the fiber that runs `connection` until it ends, or is idle for longer than `most_idle`.
-/// The fiber calls `at_end` last, even if it is killed.
+/// The fiber calls `at_end` last, even if it is killed, and even if it never ran before that.
 #[track_caller]
 pub(super) fn start<C, E>(
     line: Rc<Line>,
@@ -128,10 +128,25 @@ where
     C: Future + 'static,
     E: FnOnce(Rc<Line>) + 'static,
 {
-    let builder = Builder::new().name("http client connection");
-    let fiber = builder.spawn(move || {
-        let _at_end = AtEnd { line: line.clone(), call: Some(at_end) };
-        let mut idle = IdleTimer { line, most_idle, timer: None };
+    let at_end = AtEnd { line: line.clone(), call: Some(at_end) };
+    let idle = IdleTimer { line, most_idle, timer: None };
+    let running = Running { connection, idle, at_end };
+    let fiber = Builder::new().name("http client connection").spawn(|| running.run());
+    fiber.fiber().clone()
+}
+
+/// What the fiber of a connection owns, in the order in which it is dropped if the fiber never runs.
+struct Running<C, E: FnOnce(Rc<Line>)> {
+    connection: C,
+    idle: IdleTimer,
+    at_end: AtEnd<E>,
+}
+
+impl<C: Future, E: FnOnce(Rc<Line>)> Running<C, E> {
+    #[track_caller]
+    fn run(self) {
+        // The last one of them is dropped first.
+        let Running { at_end: _at_end, mut idle, connection } = self;
         let mut connection = pin!(connection);
         // Requests get the error that ends the connection; without any, no one wants to know.
         drop(try_block_on(poll_fn(|cx| {
@@ -140,8 +155,7 @@ where
             }
             on_warm_stack(|| connection.as_mut().poll(cx)).map(drop)
         })));
-    });
-    fiber.fiber().clone()
+    }
 }
 
 /// Calls a closure at the end of the fiber of a connection. By then the connection is closed: this

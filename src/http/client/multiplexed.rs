@@ -8,6 +8,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use hyper::client::conn::http2;
 
@@ -22,6 +23,16 @@ use crate::http::io::Io;
 use crate::http::rt::{FiberExecutor, FiberTimer};
 use crate::sched::lowlevel::clock_now;
 use crate::sync::Semaphore;
+
+/// The pings with which connections are tested.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pings {
+    /// The time without any data after which one is sent; `None` for no pings.
+    pub(super) interval: Option<Duration>,
+    pub(super) timeout: Duration,
+    /// Whether they are sent while there is no request.
+    pub(super) while_idle: bool,
+}
 
 /// A connection of HTTP/2.
 pub(super) struct Multiplexed {
@@ -63,7 +74,9 @@ pub(super) fn open(
     member: &Member,
 ) -> Result<Rc<Multiplexed>, Error> {
     let mut builder = http2::Builder::new(FiberExecutor);
-    builder.timer(FiberTimer);
+    let Pings { interval, timeout, while_idle } = pool.settings.pings;
+    builder.timer(FiberTimer).keep_alive_interval(interval).keep_alive_while_idle(while_idle);
+    builder.keep_alive_timeout(timeout);
     let handshake = builder.handshake(Io::new(line.clone()));
     let (sender, connection) = block_on(handshake).map_err(refused)?;
     let shared = Rc::new(Multiplexed { sender, line: line.clone(), users: Cell::new(0) });

@@ -20,7 +20,7 @@ use crate::http::client::lease::{Lease, Link};
 use crate::http::client::limits::{Limits, Until};
 use crate::http::client::line::Line;
 #[cfg(feature = "http2")]
-use crate::http::client::multiplexed::{Multiplexed, WhichProtocol};
+use crate::http::client::multiplexed::{Multiplexed, Pings, WhichProtocol};
 use crate::http::client::open::{Wire, open};
 use crate::http::client::route::{Key, Route};
 use crate::sched::lowlevel::{OnDeadlock, WaitReason, clock_now, interrupted};
@@ -37,6 +37,8 @@ pub(super) struct PoolSettings {
     /// `None` if connections may be idle forever.
     pub(super) idle_timeout: Option<Duration>,
     pub(super) most_connections: Option<usize>,
+    #[cfg(feature = "http2")]
+    pub(super) pings: Pings,
 }
 
 /// The connections of a client.

@@ -42,10 +42,12 @@ use crate::http::client::request::RequestBuilder;
 /// A request that is answered by a redirect is sent again to the new URL: see
 /// [`RedirectPolicy`](crate::http::RedirectPolicy). A request that was sent over a connection that
 /// the server has closed meanwhile is repeated once, on a new connection, if that is safe: nothing
-/// of it was sent, or its method is idempotent (all but POST and PATCH) and its body consists of
-/// bytes. Nothing else is repeated: for that there is [`pool::Retry`](crate::pool::Retry).
+/// of it was sent, or its body consists of bytes and its method is idempotent (all but POST and
+/// PATCH), or the server of HTTP/2 has refused it. Nothing else is repeated: for that there is
+/// [`pool::Retry`](crate::pool::Retry).
 ///
-/// Cookies are not kept, and bodies are not decompressed.
+/// Cookies are not kept. Bodies are decompressed with the feature `gzip`: see
+/// `ClientBuilder::gzip`.
 ///
 /// # Proxies
 ///
@@ -145,8 +147,8 @@ impl Client {
     ///
     /// # fibra::run(|| -> Result<(), fibra::http::Error> {
     /// let client = Client::new();
-    /// let login = client.post("http://localhost:8080/login").form([("user", "ada"), ("pin", "1815")]);
-    /// login.send()?.error_for_status()?;
+    /// let login = client.post("http://localhost:8080/login");
+    /// login.form([("user", "ada"), ("pin", "1815")]).send()?.error_for_status()?;
     /// # Ok(()) });
     /// ```
     pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {

@@ -131,9 +131,14 @@ impl Proxies {
     }
 }
 
+/// Returns a name without the dot at its end, which only marks it as complete.
+fn without_dot(name: &str) -> &str {
+    name.strip_suffix('.').unwrap_or(name)
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Domain(name)) => without_dot(name) == "localhost",
         Some(Host::Ipv4(addr)) => addr.is_loopback(),
         Some(Host::Ipv6(addr)) => addr.is_loopback(),
         None => false,
@@ -168,7 +173,7 @@ impl Exception {
             Some((name, port)) => (name, port.parse().ok()),
             None => (text, None),
         };
-        let name = name.trim_start_matches('*').trim_start_matches('.');
+        let name = without_dot(name.trim_start_matches('*').trim_start_matches('.'));
         Some(Exception::Domain(name.to_lowercase(), port))
     }
 
@@ -176,7 +181,7 @@ impl Exception {
         match (self, url.host()) {
             (Exception::All, _) => true,
             (Exception::Domain(domain, port), Some(Host::Domain(name))) => {
-                let inside = name.strip_suffix(domain.as_str());
+                let inside = without_dot(name).strip_suffix(domain.as_str());
                 inside.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
                     && port.is_none_or(|port| url.port_or_known_default() == Some(port))
             }
@@ -242,6 +247,10 @@ mod tests {
             ("*.a.test", "http://b.a.test/", true),
             ("a.test", "http://ba.test/", false),
             ("A.TEST", "http://a.test/", true),
+            ("a.test.", "http://a.test/", true),
+            ("a.test", "http://b.a.test./", true),
+            ("a.test", "http://ba.test./", false),
+            ("", "http://localhost./", true),
             ("a.test:80", "http://a.test/", true),
             ("a.test:81", "http://a.test/", false),
             ("x, a.test ,y", "http://a.test/", true),

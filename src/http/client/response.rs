@@ -86,7 +86,8 @@ impl Response {
         self.peer
     }
 
-    /// Returns the length of the body in bytes, if the server has announced it.
+    /// Returns the length of the body in bytes, if the server has announced it. That of a body
+    /// which is decompressed is not known.
     ///
     /// # Examples
     ///
@@ -151,8 +152,8 @@ impl Response {
     ///
     /// ```no_run
     /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
-    /// let picture = fibra::http::Client::new().get("http://localhost:8080/picture").send()?.bytes()?;
-    /// fibra::fs::write("picture", &picture)?;
+    /// let picture = fibra::http::Client::new().get("http://localhost:8080/picture").send()?;
+    /// fibra::fs::write("picture", picture.bytes()?)?;
     /// # Ok(()) });
     /// ```
     #[track_caller]

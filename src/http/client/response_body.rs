@@ -1,9 +1,14 @@
-//! The body of a response: it gives its connection back at its end, and keeps the time limits.
+//! The body of a response: it gives its connection back at its end, keeps the limits, and decodes
+//! what is compressed.
+//!
+//! Invariant: a body that is compressed has not ended before its decoder has checked the end.
 
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+#[cfg(feature = "gzip")]
+use std::task::ready;
 use std::task::{Context, Poll, Waker};
 
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
@@ -11,6 +16,8 @@ use url::Url;
 
 use crate::future::{Sleep, sleep_until};
 use crate::http::client::error::{Error, Kind, TimeLimit};
+#[cfg(feature = "gzip")]
+use crate::http::client::gzip::Gunzip;
 use crate::http::client::lease::Lease;
 use crate::http::client::limits::Limits;
 use crate::sched::lowlevel::clock_now;
@@ -18,12 +25,15 @@ use crate::sched::lowlevel::clock_now;
 /// The body of a [`Response`](crate::http::Response), as a body of hyper.
 ///
 /// It can be read through a [`BodyReader`](crate::http::BodyReader), or sent on, as the body of
-/// another request or response. It keeps the time limits of its request. Code that polls it runs in
-/// a fiber.
+/// another request or response. It keeps the limits of its request. Code that polls it runs in a
+/// fiber.
 pub struct ResponseBody {
     /// Data that was taken from the body, and comes first again.
     front: Option<Bytes>,
     incoming: Incoming,
+    /// The decoder of a body that is compressed, until the end.
+    #[cfg(feature = "gzip")]
+    gunzip: Option<Box<Gunzip>>,
     /// After an error the rest is not polled again.
     has_failed: bool,
     /// The use of the connection, until the end.
@@ -43,11 +53,25 @@ impl ResponseBody {
         limits: Limits,
         url: Rc<Url>,
     ) -> ResponseBody {
-        let lease = Some(lease);
-        let (front, has_failed, timer) = (None, false, None);
-        let mut body = ResponseBody { front, incoming, has_failed, lease, limits, timer, url };
+        let mut body = ResponseBody {
+            front: None,
+            incoming,
+            #[cfg(feature = "gzip")]
+            gunzip: None,
+            has_failed: false,
+            lease: Some(lease),
+            limits,
+            timer: None,
+            url,
+        };
         body.finish_at_end();
         body
+    }
+
+    /// Decodes the body with `gunzip`.
+    #[cfg(feature = "gzip")]
+    pub(super) fn decode(&mut self, gunzip: Gunzip) {
+        self.gunzip = Some(Box::new(gunzip));
     }
 
     /// Puts data back that was taken from the body.
@@ -78,28 +102,8 @@ impl ResponseBody {
         timer.as_mut().poll(cx).is_ready().then_some(*limit)
     }
 
-    fn fail(&mut self, error: Error) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        self.lease = None;
-        self.has_failed = true;
-        Poll::Ready(Some(Err(error.at(&self.url))))
-    }
-}
-
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if let Some(data) = self.front.take() {
-            return Poll::Ready(Some(Ok(Frame::data(data))));
-        }
-        if self.has_failed {
-            let error = Error::new(Kind::Body, None).because("this body has failed before");
-            return self.fail(error);
-        }
+    /// Returns the next frame as it has arrived.
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Polled {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Pending => match self.poll_limits(cx) {
                 Some(limit) => {
@@ -112,10 +116,6 @@ impl Body for ResponseBody {
             },
             Poll::Ready(Some(Ok(frame))) => {
                 self.timer = None;
-                // A server that never pauses would never be pending.
-                if self.limits.deadline.is_some_and(|at| at <= clock_now()) {
-                    return self.fail(Error::new(Kind::Timeout(TimeLimit::Whole), None));
-                }
                 self.finish_at_end();
                 Poll::Ready(Some(Ok(frame)))
             }
@@ -128,13 +128,115 @@ impl Body for ResponseBody {
         }
     }
 
+    /// Returns the next frame, decoded if the body is compressed.
+    #[cfg(feature = "gzip")]
+    fn poll_decoded(&mut self, cx: &mut Context<'_>) -> Polled {
+        loop {
+            let Some(gunzip) = &mut self.gunzip else { return self.poll_incoming(cx) };
+            match gunzip.decode() {
+                Ok(Some(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
+                Ok(None) => {}
+                Err(error) => return self.fail_to_decode(error),
+            }
+            let last = match ready!(self.poll_incoming(cx)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => {
+                        self.push(data);
+                        continue;
+                    }
+                    Err(trailers) => Some(Ok(trailers)),
+                },
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => None,
+            };
+            match self.gunzip.take().map_or(Ok(()), |gunzip| gunzip.finish()) {
+                Ok(()) => return Poll::Ready(last),
+                Err(error) => return self.fail_to_decode(error),
+            }
+        }
+    }
+
+    #[cfg(not(feature = "gzip"))]
+    fn poll_decoded(&mut self, cx: &mut Context<'_>) -> Polled {
+        self.poll_incoming(cx)
+    }
+
+    #[cfg(feature = "gzip")]
+    fn push(&mut self, data: Bytes) {
+        if let Some(gunzip) = &mut self.gunzip {
+            gunzip.push(data);
+        }
+    }
+
+    #[cfg(feature = "gzip")]
+    fn fail_to_decode(&mut self, error: std::io::Error) -> Polled {
+        self.fail(Error::new(Kind::Decode("valid gzip"), None).because(error))
+    }
+
+    /// Counts the data of a frame, and checks the limits that do not depend on a wait.
+    fn check(&mut self, frame: Frame<Bytes>) -> Polled {
+        // A server that never pauses would never be pending.
+        if self.limits.deadline.is_some_and(|at| at <= clock_now()) {
+            return self.fail(Error::new(Kind::Timeout(TimeLimit::Whole), None));
+        }
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        if let Some(left) = &mut self.limits.body_size {
+            match left.checked_sub(length) {
+                Some(less) => *left = less,
+                None => return self.fail(Error::new(Kind::TooLarge, None)),
+            }
+        }
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    /// Returns whether nothing is left of what the decoder has, and its end was checked.
+    fn is_decoded(&self) -> bool {
+        #[cfg(feature = "gzip")]
+        return self.gunzip.is_none();
+        #[cfg(not(feature = "gzip"))]
+        true
+    }
+
+    fn fail(&mut self, error: Error) -> Polled {
+        self.lease = None;
+        self.has_failed = true;
+        Poll::Ready(Some(Err(error.at(&self.url))))
+    }
+}
+
+type Polled = Poll<Option<Result<Frame<Bytes>, Error>>>;
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Polled {
+        if let Some(data) = self.front.take() {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        if self.has_failed {
+            let error = Error::new(Kind::Body, None).because("this body has failed before");
+            return self.fail(error);
+        }
+        match self.poll_decoded(cx) {
+            Poll::Ready(Some(Ok(frame))) => self.check(frame),
+            other => other,
+        }
+    }
+
     fn is_end_stream(&self) -> bool {
-        self.front.is_none() && !self.has_failed && self.incoming.is_end_stream()
+        let is_at_end = self.front.is_none() && self.is_decoded();
+        is_at_end && !self.has_failed && self.incoming.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let mut hint = self.incoming.size_hint();
         let front = self.front.as_ref().map_or(0, |data| data.len() as u64);
+        if !self.is_decoded() {
+            let mut hint = SizeHint::new();
+            hint.set_lower(front);
+            return hint;
+        }
+        let mut hint = self.incoming.size_hint();
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper + front);
         }

@@ -2,9 +2,10 @@
 //!
 //! Invariants:
 //! - A request is repeated only on a connection that another request used before, which the server
-//!   may have closed meanwhile; and only if no part of it was sent, or its method is idempotent
-//!   and its body can be sent again. It is repeated once, on a new connection.
+//!   may have closed meanwhile; and only if no part of it was sent, or its body can be sent again
+//!   and either its method is idempotent or the server has refused it. It is repeated once.
 
+use std::error::Error as _;
 use std::rc::Rc;
 
 use hyper::body::Incoming;
@@ -13,7 +14,10 @@ use hyper::{Method, Request, Response as Head, Uri};
 use url::{Position, Url};
 
 use crate::http::client::Client;
+use crate::http::client::builder::Settings;
 use crate::http::client::error::{Error, Kind};
+#[cfg(feature = "gzip")]
+use crate::http::client::gzip;
 use crate::http::client::lease::{Failure, Lease};
 use crate::http::client::limits::Limits;
 use crate::http::client::redirect;
@@ -33,6 +37,7 @@ pub(super) fn send(client: &Client, mut message: Message) -> Result<Response, Er
         deadline: timeout.and_then(|timeout| clock_now().checked_add(timeout)),
         connect: settings.connect_timeout,
         read: settings.read_timeout,
+        body_size: settings.body_size,
     };
     let mut followed = Vec::new();
     loop {
@@ -41,13 +46,21 @@ pub(super) fn send(client: &Client, mut message: Message) -> Result<Response, Er
         let exchanged = exchange(client, &mut message, &limits).map_err(|error| error.at(&url));
         let (head, lease) = exchanged?;
         let peer = lease.peer();
-        let (head, incoming) = head.into_parts();
-        let body = ResponseBody::new(incoming, lease, limits, url.clone());
+        #[cfg_attr(not(feature = "gzip"), allow(unused_mut, reason = "nothing is decoded"))]
+        let (mut head, incoming) = head.into_parts();
+        #[cfg_attr(not(feature = "gzip"), allow(unused_mut, reason = "nothing is decoded"))]
+        let mut body = ResponseBody::new(incoming, lease, limits, url.clone());
         let to = match settings.redirect.is_none() {
             true => None,
             false => redirect::target(head.status, &head.headers, &url)?,
         };
-        let Some(to) = to else { return Ok(Response::new(head, url, peer, body)) };
+        let Some(to) = to else {
+            #[cfg(feature = "gzip")]
+            if asks_for_gzip(settings, &message) {
+                gzip::decoder_for(&mut head).into_iter().for_each(|gunzip| body.decode(gunzip));
+            }
+            return Ok(Response::new(head, url, peer, body));
+        };
         // The connection serves the next request, if the body has arrived already.
         drop(body);
         followed.push(message.url.clone());
@@ -70,7 +83,7 @@ fn exchange(
     loop {
         let again = body.try_clone();
         let mut lease = client.pool().lease(client.dial(), &route, limits, fresh)?;
-        let request = request(message, &route, lease.is_http2(), body)?;
+        let request = request(client.settings(), message, &route, lease.is_http2(), body)?;
         let (error, unsent) = match lease.exchange(request, limits) {
             Ok(head) => return Ok((head, lease)),
             Err(Failure::Lost(error, unsent)) => (error, unsent),
@@ -85,9 +98,9 @@ fn exchange(
         let kind = if unsent.is_none() { Kind::Request } else { Kind::Unsent };
         let repeated = match unsent {
             Some(request) => Some(request.into_body()),
-            None => again.filter(|_| is_idempotent(&message.method) && is_broken(&error)),
+            None => again.filter(|_| is_safe(&message.method, &error)),
         };
-        match repeated.filter(|_| lease.reused) {
+        match repeated.filter(|_| lease.reused && !fresh) {
             Some(repeated) => body = repeated,
             None => return Err(Error::new(kind, None).because(error)),
         }
@@ -96,7 +109,12 @@ fn exchange(
     }
 }
 
-/// Returns whether a request may be repeated although the server may have processed it.
+/// Returns whether a request of this method, of which some part was sent, may be repeated after
+/// `error`: it is certain that the server has not processed it, or it may do so twice.
+fn is_safe(method: &Method, error: &hyper::Error) -> bool {
+    is_refused(error) || is_idempotent(method) && is_broken(error)
+}
+
 fn is_idempotent(method: &Method) -> bool {
     matches!(
         *method,
@@ -109,8 +127,23 @@ fn is_broken(error: &hyper::Error) -> bool {
     !error.is_parse() && !error.is_user()
 }
 
+/// Returns whether the server of HTTP/2 has refused the request before it processed any of it: it
+/// reset the stream with the code REFUSED_STREAM, or left with a GOAWAY that excludes the stream.
+///
+/// The error of the crate `h2` has methods for that, but this crate does not depend on `h2`. So the
+/// error is recognised by its text. If that changes, such requests are not repeated.
+fn is_refused(error: &hyper::Error) -> bool {
+    let texts = [
+        "stream error received: refused stream before processing any application logic",
+        "connection error received: not a result of an error",
+    ];
+    error.source().is_some_and(|cause| texts.contains(&cause.to_string().as_str()))
+}
+
 /// Returns the request of `message` in the form in which the connection takes it.
 fn request(
+    #[cfg_attr(not(feature = "gzip"), allow(unused_variables, reason = "nothing is decoded"))]
+    settings: &Settings,
     message: &Message,
     route: &Route,
     is_http2: bool,
@@ -138,11 +171,20 @@ fn request(
     if is_empty && has_a_body(&message.method) {
         headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from_static("0"));
     }
+    #[cfg(feature = "gzip")]
+    if asks_for_gzip(settings, message) {
+        gzip::ask(headers);
+    }
     let proxy = route.proxy.as_ref().filter(|_| route.key.forwards);
     if let Some(credentials) = proxy.and_then(|proxy| proxy.authorization.clone()) {
         headers.insert(PROXY_AUTHORIZATION, credentials);
     }
     Ok(request)
+}
+
+#[cfg(feature = "gzip")]
+fn asks_for_gzip(settings: &Settings, message: &Message) -> bool {
+    settings.gzip && gzip::may_ask(&message.method, &message.headers)
 }
 
 /// Returns whether servers expect a body with this method, so that its absence must be explicit.

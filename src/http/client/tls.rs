@@ -60,32 +60,9 @@ fn of_system() -> Result<ClientConfig, Error> {
     Err(Error::builder(text))
 }
 
-/// Returns a configuration that trusts the certificates of the system.
 #[cfg(feature = "https")]
+#[track_caller]
 fn of_system() -> Result<ClientConfig, Error> {
-    static ROOTS: OnceCell<Arc<rustls::RootCertStore>> = OnceCell::new();
-    let roots = ROOTS.get_or_try_init(|| crate::offload::blocking(roots_of_system))?.clone();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::builder(error.to_string()).because(error))?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
-}
-
-#[cfg(feature = "https")]
-fn roots_of_system() -> Result<Arc<rustls::RootCertStore>, Error> {
-    let found = rustls_native_certs::load_native_certs();
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(found.certs);
-    if !roots.is_empty() {
-        return Ok(Arc::new(roots));
-    }
-    let error = Error::builder(
-        "the system has no certificates of authorities: install them (the package \
-         ca-certificates), or use `ClientBuilder::tls_config`",
-    );
-    Err(match found.errors.into_iter().next() {
-        Some(cause) => error.because(cause),
-        None => error,
-    })
+    let config = crate::tls::system::client_config();
+    config.map_err(|error| Error::builder(error.to_string()).because(error))
 }

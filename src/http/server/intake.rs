@@ -66,13 +66,13 @@ impl Intake {
 }
 
 #[cold]
-fn timed_out() -> io::Error {
+pub(super) fn timed_out() -> io::Error {
     let text = "the client has sent nothing of the body for as long as `Http::body_timeout`";
     io::Error::new(io::ErrorKind::TimedOut, text)
 }
 
 #[cold]
-fn too_large() -> io::Error {
+pub(super) fn too_large() -> io::Error {
     let text = "the body of the request is larger than `Http::max_body_size`";
     io::Error::new(io::ErrorKind::FileTooLarge, text)
 }

@@ -36,6 +36,8 @@ pub(super) struct Life {
     /// Whether the stream may leave the connection, because a request asks for an upgrade.
     may_leave: AtomicBool,
     closed: AtomicBool,
+    /// Whether the client is told, when the stream is dropped, that its head came too slowly.
+    is_late: AtomicBool,
     wakers: Mutex<Wakers>,
 }
 
@@ -75,13 +77,23 @@ impl Life {
         self.requests.load(Ordering::Relaxed) == 0
     }
 
-    fn has_a_part_of_a_head(&self) -> bool {
+    /// Returns whether a part of the head of a request has arrived, as far as is known.
+    pub(super) fn has_a_part_of_a_head(&self) -> bool {
         self.received.load(Ordering::Relaxed) && !self.http2.load(Ordering::Relaxed)
     }
 
     #[cfg(feature = "http2")]
     pub(super) fn note_http2(&self) {
         self.http2.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes the stream send status 408 when it is dropped.
+    pub(super) fn note_late(&self) {
+        self.is_late.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_late(&self) -> bool {
+        self.is_late.load(Ordering::Relaxed)
     }
 
     pub(super) fn note_received(&self) {

@@ -19,6 +19,7 @@
 mod graceful;
 pub(in crate::http) mod intake;
 mod life;
+mod limited;
 mod protocol;
 mod reply;
 mod serve;
@@ -31,6 +32,7 @@ mod watch;
 
 pub use self::graceful::Graceful;
 pub use self::intake::status_of;
+pub use self::limited::LimitedBody;
 pub use self::settings::Http;
 #[cfg(feature = "http2")]
 pub use self::streams::StreamExecutor;

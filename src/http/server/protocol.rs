@@ -35,7 +35,7 @@ use crate::io::PollIo;
 const SEND_BUFFER: usize = 64 << 10;
 
 /// A connection, whose version may be unknown so far.
-pub(super) struct Protocol<'a, S, V: HttpService<Incoming>> {
+pub(super) struct Protocol<'a, S: PollIo + Unpin, V: HttpService<Incoming>> {
     #[cfg_attr(not(feature = "http2"), allow(dead_code, reason = "to start HTTP/2"))]
     http: &'a Http,
     #[cfg_attr(not(feature = "http2"), allow(dead_code, reason = "to note HTTP/2"))]
@@ -44,7 +44,7 @@ pub(super) struct Protocol<'a, S, V: HttpService<Incoming>> {
 }
 
 #[allow(clippy::large_enum_variant, reason = "it is on a stack, where most are HTTP/1 in the end")]
-enum State<S, V: HttpService<Incoming>> {
+enum State<S: PollIo + Unpin, V: HttpService<Incoming>> {
     #[cfg(feature = "http2")]
     Unknown(Transport<S>, V),
     Http1(http1::UpgradeableConnection<Transport<S>, V>),
@@ -107,6 +107,11 @@ where
             #[cfg(feature = "http2")]
             State::Unknown(..) | State::Ended => Poll::Ready(Ok(())),
         }
+    }
+
+    /// Returns whether it is certain that the client uses HTTP/1.
+    pub(super) fn is_http1(&self) -> bool {
+        matches!(self.state, State::Http1(_))
     }
 
     /// Asks the connection to end: see [`Graceful::shutdown`](crate::http::Graceful::shutdown).

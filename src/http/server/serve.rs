@@ -9,7 +9,7 @@ use std::task::Poll;
 use std::time::Instant;
 
 use hyper::body::{Body, Incoming};
-use hyper::header::CONTENT_LENGTH;
+use hyper::header::{CONTENT_LENGTH, HOST};
 use hyper::service::{Service, service_fn};
 use hyper::{Request, Response, StatusCode, Version};
 
@@ -46,7 +46,7 @@ impl Http {
     ///
     /// # Examples
     ///
-    /// See [`Http`]. The stream may also be one of TLS: the example `secure_chat` of the repository.
+    /// See [`Http`]. The stream may also be one of TLS: see the repository's example `secure_chat`.
     #[track_caller]
     pub fn serve_connection<S, H, B>(&self, stream: S, handler: H) -> hyper::Result<()>
     where
@@ -137,6 +137,7 @@ impl Http {
             let by = limits.request.and_then(|limit| clock_now().checked_add(limit));
             let flight = Flight::begin(life);
             let decision = Decision::about(&mut request).inspect(|_| life.note_upgrade());
+            let version = request.version();
             let called = match check(&request, limits, life) {
                 None => Ok(call(request, flight)),
                 Some(refused) => Err(refused),
@@ -145,6 +146,10 @@ impl Http {
                 let response = match called {
                     Ok(response) => by_deadline(response, by).await?,
                     Err(refused) => Reply::status(refused),
+                };
+                let response = match is_interim(response.status(), version) {
+                    true => Reply::status(StatusCode::INTERNAL_SERVER_ERROR),
+                    false => response,
                 };
                 decision.into_iter().for_each(|decision| decision.by(response.status()));
                 Ok::<_, E>(response)
@@ -175,6 +180,12 @@ impl Http {
                     Verdict::Continue => return Poll::Pending,
                     Verdict::Close => protocol.graceful_shutdown(),
                     Verdict::Late(error) => return Poll::Ready(Err(error_of(error))),
+                    Verdict::LateHead(error) => {
+                        if protocol.is_http1() {
+                            life.note_late();
+                        }
+                        return Poll::Ready(Err(error_of(error)));
+                    }
                 }
             }
         }));
@@ -196,6 +207,9 @@ impl Drop for CloseOnDrop<'_> {
 
 /// Returns the status with which a request is refused, if it exceeds a limit.
 fn check(request: &Request<Incoming>, limits: &Limits, life: &Life) -> Option<StatusCode> {
+    if !names_its_host(request) {
+        return Some(StatusCode::BAD_REQUEST);
+    }
     if request.headers().len() > limits.headers || size_of_head(request) > limits.head_size {
         return Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
@@ -208,6 +222,25 @@ fn check(request: &Request<Incoming>, limits: &Limits, life: &Life) -> Option<St
         return Some(StatusCode::SERVICE_UNAVAILABLE);
     }
     None
+}
+
+/// Returns whether a status promises a later response, which would never come. A client of HTTP/2
+/// ends its connection if something else follows.
+fn is_interim(status: StatusCode, version: Version) -> bool {
+    let may_switch = version != Version::HTTP_2;
+    status.is_informational() && !(may_switch && status == StatusCode::SWITCHING_PROTOCOLS)
+}
+
+/// Returns whether a request names the host that it is for as its version demands: once, and in
+/// HTTP/1.0 at most once. Two names are a way to get past checks of the first one. In HTTP/2 the
+/// host is a part of the URI.
+fn names_its_host<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    match (request.version(), hosts.next(), hosts.next()) {
+        (Version::HTTP_2, ..) => true,
+        (Version::HTTP_11, first, second) => first.is_some() && second.is_none(),
+        (_, _, second) => second.is_none(),
+    }
 }
 
 /// Returns about the number of bytes that the head takes in HTTP/1.

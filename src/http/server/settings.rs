@@ -30,14 +30,19 @@ use crate::http::server::streams::StreamExecutor;
 /// | [`max_headers`](Http::max_headers) | 100 | status 431 |
 /// | [`max_body_size`](Http::max_body_size) | 2 MiB | status 413, or an error of the handler's read |
 /// | `max_streams` | 100 | the client waits (HTTP/2) |
-/// | [`head_timeout`](Http::head_timeout) | 30 s | the connection is closed |
+/// | [`head_timeout`](Http::head_timeout) | 30 s | status 408 if a part of a head has come, and the connection is closed |
 /// | [`body_timeout`](Http::body_timeout) | 60 s | an error of the handler's read |
 /// | [`send_timeout`](Http::send_timeout) | 60 s | the connection is closed |
 /// | [`idle_timeout`](Http::idle_timeout) | 75 s | the connection is closed, in an orderly way |
 /// | [`request_timeout`](Http::request_timeout) | none | status 503, or the response is broken off |
 ///
 /// The number of connections is limited by
-/// [`Server::max_connections`](crate::server::Server::max_connections).
+/// [`Server::max_connections`](crate::server::Server::max_connections), and the time of a TLS
+/// handshake, which precedes all of these, by `TlsAcceptor::handshake_timeout` (30 s).
+///
+/// A client whose machine or network has gone without a word looks like one that waits. These
+/// limits end its connection, except while a handler works and sends nothing: for that, HTTP/2 has
+/// `http2_keep_alive_interval`.
 ///
 /// # Clients that stop sending
 ///
@@ -213,8 +218,9 @@ impl Http {
     ///
     /// The default of 2 MiB is that of axum: a handler that collects the body in memory is safe by
     /// default. A handler that writes it to a file sets a larger limit. For services (see
-    /// [`serve_service`](Http::serve_service)), only the announced size is checked; their
-    /// frameworks have limits of their own.
+    /// [`serve_service`](Http::serve_service)), which take hyper's bodies, only the announced size
+    /// is checked, unless they use [`limit_body`](Http::limit_body) or their framework has a limit of
+    /// its own, as axum does.
     ///
     /// # Examples
     ///
@@ -241,8 +247,37 @@ impl Http {
         self.change(|limits| limits.streams = number)
     }
 
+    /// Sends a ping to each client of HTTP/2 from which nothing has come for this long, and closes
+    /// the connection if there is no answer within
+    /// [`http2_keep_alive_timeout`](Http::http2_keep_alive_timeout). So a connection ends, and its
+    /// handlers are killed, when its client has disappeared. It is off by default.
+    #[cfg(feature = "http2")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+    #[must_use]
+    pub fn http2_keep_alive_interval(self, time: impl Into<Option<Duration>>) -> Http {
+        let time = time.into();
+        self.with_http2(move |http2| {
+            http2.keep_alive_interval(time);
+        })
+    }
+
+    /// Limits the time for the answer to a ping: see
+    /// [`http2_keep_alive_interval`](Http::http2_keep_alive_interval). The default is 20 seconds.
+    #[cfg(feature = "http2")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
+    #[must_use]
+    pub fn http2_keep_alive_timeout(self, time: Duration) -> Http {
+        self.with_http2(move |http2| {
+            http2.keep_alive_timeout(time);
+        })
+    }
+
     /// Limits the time for the head of a request, from its first byte; for the first request, from
     /// the start of the connection. Slow heads are a cheap attack (slowloris).
+    ///
+    /// A client of HTTP/1 that has sent a part of a head gets status 408. One that has sent nothing
+    /// gets no response: browsers connect in advance, and would take it for that of their next
+    /// request.
     ///
     /// The default is 30 seconds: a head is small, and a client that is slower has lost packets.
     #[must_use]
@@ -254,7 +289,7 @@ impl Http {
     /// Limits the time that a handler waits for the next bytes of a body. Its read fails with
     /// [`TimedOut`](std::io::ErrorKind::TimedOut) then. It does not limit the time of a whole body.
     ///
-    /// The default is 60 seconds, as in nginx. Services do their own.
+    /// The default is 60 seconds, as in nginx. For services, see [`limit_body`](Http::limit_body).
     #[must_use]
     pub fn body_timeout(self, time: impl Into<Option<Duration>>) -> Http {
         self.change(|limits| limits.body = time.into())
@@ -322,16 +357,14 @@ impl Http {
         self
     }
 
-    /// Changes hyper's settings for HTTP/2: windows, pings, limits against floods. `change` is
-    /// called for each connection.
+    /// Changes hyper's settings for HTTP/2: windows, limits against floods. `change` is called for
+    /// each connection.
     ///
     /// # Examples
     ///
     /// ```
-    /// use std::time::Duration;
-    ///
     /// let http = fibra::http::Http::new().with_http2(|http2| {
-    ///     http2.keep_alive_interval(Duration::from_secs(20)).max_send_buf_size(256 << 10);
+    ///     http2.max_pending_accept_reset_streams(5).max_send_buf_size(256 << 10);
     /// });
     /// ```
     #[cfg(feature = "http2")]

@@ -4,7 +4,8 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::SystemTime;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 
@@ -16,7 +17,7 @@ use crate::io::PollIo;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The stream of a connection.
-pub(super) struct Transport<S> {
+pub(super) struct Transport<S: PollIo + Unpin> {
     io: Io<S>,
     life: Arc<Life>,
     /// Bytes that were read to learn the version, and not taken by hyper so far.
@@ -51,7 +52,23 @@ impl<S: PollIo + Unpin> Transport<S> {
     }
 }
 
-impl<S> Transport<S> {
+impl<S: PollIo + Unpin> Transport<S> {
+    /// Tells the client that its head came too slowly, if the stream takes that immediately. hyper
+    /// has no way to answer a request that it has not received.
+    #[cold]
+    fn refuse_late_head(&mut self) {
+        let date = httpdate::fmt_http_date(SystemTime::now());
+        let response = format!(
+            "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\ndate: \
+             {date}\r\n\r\n"
+        );
+        let mut cx = Context::from_waker(Waker::noop());
+        if self.io.get_ref().poll_write(&mut cx, response.as_bytes()).is_ready() {
+            // With TLS the end is announced, too. The client may have gone.
+            let _ = self.io.get_ref().poll_shutdown(&mut cx);
+        }
+    }
+
     fn check(&self, cx: &Context<'_>, direction: Direction) -> io::Result<()> {
         if self.life.is_closed(cx, direction) {
             let text = "the server has ended the connection";
@@ -122,8 +139,11 @@ impl<S: PollIo + Unpin> Write for Transport<S> {
     }
 }
 
-impl<S> Drop for Transport<S> {
+impl<S: PollIo + Unpin> Drop for Transport<S> {
     fn drop(&mut self) {
+        if self.life.is_late() {
+            self.refuse_late_head();
+        }
         self.life.note_gone();
     }
 }

@@ -39,6 +39,8 @@ pub(super) enum Verdict {
     Close,
     /// Its client is too slow.
     Late(io::Error),
+    /// Its client is too slow with the rest of a head.
+    LateHead(io::Error),
 }
 
 /// The time for which a connection that was asked to end may stay, if there is no other limit.
@@ -104,7 +106,11 @@ impl Watch<'_> {
             Phase::Ends => "the client did not close an idle connection",
             Phase::Works | Phase::Head(_) => "the client took too long for the head of a request",
         };
-        Verdict::Late(io::Error::new(io::ErrorKind::TimedOut, text))
+        let error = io::Error::new(io::ErrorKind::TimedOut, text);
+        match self.phase {
+            Phase::Head(_) if self.life.has_a_part_of_a_head() => Verdict::LateHead(error),
+            _ => Verdict::Late(error),
+        }
     }
 
     fn wake_by(&mut self, deadline: Instant, now: Instant, cx: &mut Context<'_>) {

@@ -22,6 +22,7 @@ pub(crate) mod scope;
 pub(crate) mod scoped_join;
 pub(crate) mod shield;
 pub(crate) mod spawn;
+pub(crate) mod trim_stacks;
 #[cfg(feature = "tokio")]
 pub(crate) mod visit;
 pub(crate) mod with_stack;

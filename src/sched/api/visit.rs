@@ -35,7 +35,7 @@ use crate::sched::api::run::{create_main, replace_main};
 use crate::sched::core::end::AbortOnUnwind;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::time::idle::{Next, Turns};
-use crate::stack::Pool;
+use crate::stack::{Keep, Pool};
 
 /// A scheduler that lives in the frame of a thread.
 pub(crate) struct Visit<T> {
@@ -176,7 +176,7 @@ impl<T> Visit<T> {
         let mut pool = self.sched.pool.borrow_mut();
         spare.into_iter().for_each(|spare| pool.give(spare));
         // An ended visit may stay for long. A pool that is dropped keeps no stack.
-        *pool = Pool::new();
+        *pool = Pool::new(Keep::FIXED);
         drop(pool);
         if let Some(code) = self.sched.main.exit_code.get() {
             abandoned::leave_process(code);

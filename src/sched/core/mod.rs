@@ -36,6 +36,8 @@ pub(crate) mod limit;
 pub(crate) mod main_fiber;
 pub(crate) mod observe;
 pub(crate) mod observer;
+#[cfg(feature = "http-client")]
+pub(crate) mod of_main;
 pub(crate) mod pace;
 pub(crate) mod park;
 pub(crate) mod pause;
@@ -45,6 +47,7 @@ pub(crate) mod run_loop;
 pub(crate) mod scheduler;
 pub(crate) mod spare;
 pub(crate) mod take_work;
+pub(crate) mod trim;
 pub(crate) mod unwinding;
 pub(crate) mod unwinds;
 pub(crate) mod work;

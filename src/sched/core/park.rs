@@ -371,7 +371,6 @@ pub(crate) fn spend(current: CurrentFiber) {
 /// Like [`spend`], for an operation that takes as long as `n` operations, or much longer. If it
 /// yields, the run loop looks at timers and events immediately, and not after the rest of the
 /// batch.
-#[cfg(feature = "net")]
 #[track_caller]
 pub(crate) fn spend_many(current: CurrentFiber, n: u32) {
     match current.sched.budget.get().checked_sub(n) {

@@ -46,7 +46,7 @@ use crate::sched::time::clock::Clock;
 use crate::sched::time::idle::Idle;
 use crate::sched::time::spin::Spin;
 use crate::sched::time::timers::Timers;
-use crate::stack::{Pool, SizeClass};
+use crate::stack::{Keep, Pool, SizeClass};
 
 /// Everything that one thread needs to run fibers. The order of the fields is deliberate.
 #[repr(C)]
@@ -141,7 +141,7 @@ impl Scheduler {
         idle: Box<dyn Idle>,
     ) -> io::Result<Scheduler> {
         let id = next_number(&NEXT_ID);
-        let mut pool = Pool::new();
+        let mut pool = Pool::new(Keep::recent(default_class));
         let spare = pool.take(default_class)?;
         let mailbox = Arc::new(Mailbox::new(idle.waker()));
         // Nothing fails from here on: the scheduler leaves the registry, and its place, only when

@@ -68,6 +68,7 @@ pub fn stats() -> Stats {
         // The pool counts the spare stack as taken, but nothing is on it.
         stacks_live: stacks.live - spare,
         stacks_idle: stacks.idle,
+        stacks_idle_bytes: stacks.idle_bytes,
     }
 }
 
@@ -98,8 +99,13 @@ pub struct Stats {
     pub timers: usize,
     /// The number of stacks that fibers of this thread run on.
     pub stacks_live: usize,
-    /// The number of unused stacks that this thread keeps for its next fibers.
+    /// The number of unused stacks that this thread keeps for its next fibers. They are given back
+    /// to the system when fibers have not needed them for a while; see
+    /// [`RuntimeBuilder::min_idle_stacks`](crate::RuntimeBuilder::min_idle_stacks).
     pub stacks_idle: usize,
+    /// The bytes of these stacks, each at its full size. Only the pages that were touched take
+    /// memory.
+    pub stacks_idle_bytes: usize,
 }
 
 /// Returns whether `sched` has a fiber that calls wakers, and none to call.

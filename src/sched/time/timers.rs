@@ -111,6 +111,11 @@ impl Timers {
         let wheel = self.wheel.borrow();
         let deadline =
             if self.clock.can_jump() { wheel.next_deadline() } else { wheel.next_cascade() };
-        deadline.map(|at| self.started + Duration::from_micros(at))
+        deadline.map(|at| self.instant_of(at))
+    }
+
+    /// Returns the time that is so many microseconds after the scheduler's start.
+    pub(crate) fn instant_of(&self, micros: u64) -> Instant {
+        self.started + Duration::from_micros(micros)
     }
 }

@@ -2,12 +2,18 @@
 
 use super::*;
 use crate::stack::guard::Guards;
+use crate::stack::keep::fixed;
 use crate::stack::testing::{faults, look, reserve, touch};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
+/// Returns a pool without a clock, over a reserve of its own.
 fn pool() -> Pool {
-    Pool::over(reserve(slab::map_from_kernel, Guards::of_this_system))
+    pool_that_keeps(Keep::FIXED)
+}
+
+fn pool_that_keeps(keep: Keep) -> Pool {
+    Pool::over(reserve(slab::map_from_kernel, Guards::of_this_system), keep)
 }
 
 #[test]
@@ -34,9 +40,9 @@ fn a_fresh_pool_hands_stacks_out_by_rising_address() {
 }
 
 #[test]
-fn idle_stacks_stay_below_the_watermark_and_the_rest_serve_others() {
+fn a_pool_without_a_clock_keeps_a_fixed_number_and_the_rest_serve_others() {
     let class = SizeClass::DEFAULT;
-    let mark = WATERMARKS[class.index()];
+    let mark = fixed(class.bytes());
     let mut pool = pool();
     let stacks: Vec<_> = (0..3 * mark).map(|_| pool.take(class).unwrap()).collect();
     assert_eq!(pool.stats().live, 3 * mark);
@@ -57,14 +63,6 @@ fn idle_stacks_stay_below_the_watermark_and_the_rest_serve_others() {
     let cold = pool.take(class).unwrap();
     assert!(faults(cold.guard().start) && faults(cold.guard().end - 1));
     assert!(cfg!(not(target_os = "linux")) || look(cold.base().get()) == 0);
-}
-
-#[test]
-fn the_watermark_counts_common_stacks_and_the_bytes_of_large_ones() {
-    let mark = |bytes| WATERMARKS[SizeClass::for_bytes(bytes).index()];
-    let kib = [16, 64, 128, 256, 512, 1024].map(|kib| mark(kib << 10));
-    assert_eq!(kib, [4096, 4096, 2048, 1024, 1024, 1024]);
-    assert_eq!([2, 8, 256, 512, 1024].map(|mib| mark(mib << 20)), [128, 32, 1, 0, 0]);
 }
 
 #[test]
@@ -107,10 +105,147 @@ fn a_pool_that_ends_gives_everything_to_the_next() {
     stacks.into_iter().for_each(|stack| first.give(stack));
     drop(first);
     let mapped = lock(reserve).mapped_bytes();
-    let mut second = Pool::over(reserve);
+    let mut second = Pool::over(reserve, Keep::FIXED);
     let stacks: Vec<_> = (0..200).map(|_| second.take(SizeClass::DEFAULT).unwrap()).collect();
     assert_eq!(second.stats().mapped_bytes, mapped);
     stacks.into_iter().for_each(|stack| second.give(stack));
+}
+
+/// Takes `count` stacks of the default class, touches them, and gives them back.
+fn burst(pool: &mut Pool, count: usize) {
+    let stacks: Vec<_> = (0..count).map(|_| pool.take(SizeClass::DEFAULT).unwrap()).collect();
+    stacks.iter().for_each(|stack| touch(stack.base().get(), 7));
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+}
+
+/// Returns how many of the stacks that a burst would get are warm.
+fn warm(pool: &mut Pool, count: usize) -> usize {
+    let stacks: Vec<_> = (0..count).map(|_| pool.take(SizeClass::DEFAULT).unwrap()).collect();
+    let warm = stacks.iter().filter(|stack| look(stack.base().get()) != 0).count();
+    stacks.into_iter().for_each(|stack| pool.give(stack));
+    warm
+}
+
+/// Tends the pool whenever that is due, until `until`. Returns how often.
+fn tend_until(pool: &mut Pool, now: &mut u64, until: u64) -> usize {
+    let mut looks = 0;
+    while let Some(due) = pool.due().filter(|&due| due <= until) {
+        *now = due.max(*now);
+        pool.tend(*now);
+        looks += 1;
+        assert!(looks < 1_000, "{:?}", pool.periods);
+    }
+    *now = until;
+    looks
+}
+
+const SECOND: u64 = 1_000_000;
+
+#[test]
+#[cfg_attr(sanitized, ignore = "stacks that were given back are kept closed for a while")]
+fn a_pool_with_a_clock_keeps_a_burst_warm_and_gives_it_back_within_eight_seconds() {
+    let mut pool = pool_that_keeps(Keep::recent(SizeClass::DEFAULT));
+    let mut now = 5 * SECOND;
+    burst(&mut pool, 5_000);
+    for _ in 0..20 {
+        now += SECOND / 10;
+        if pool.is_due(now) {
+            pool.tend(now);
+        }
+        assert!(!cfg!(target_os = "linux") || warm(&mut pool, 5_000) == 5_000);
+    }
+    let end = now + 8 * SECOND;
+    let looks = tend_until(&mut pool, &mut now, end);
+    assert!(looks < 40, "{looks}");
+    assert_eq!((pool.stats().idle, pool.due()), (64, None));
+    assert_eq!(tend_until(&mut pool, &mut now, end + 100 * SECOND), 0);
+    assert!(!cfg!(target_os = "linux") || warm(&mut pool, 5_000) == 64);
+}
+
+#[test]
+#[cfg_attr(sanitized, ignore = "stacks that were given back are kept closed for a while")]
+fn a_late_look_gives_as_much_back_as_many_looks() {
+    for seconds in [1, 2, 3, 10, 1_000_000] {
+        let [mut once, mut often] =
+            [(); 2].map(|()| pool_that_keeps(Keep::recent(SizeClass::DEFAULT).at_least(3)));
+        for pool in [&mut once, &mut often] {
+            burst(pool, 3_000);
+            pool.tend(0);
+        }
+        while once.tend(seconds * SECOND) {}
+        tend_until(&mut often, &mut 0, seconds * SECOND);
+        while often.is_giving_back() {
+            often.tend(seconds * SECOND);
+        }
+        assert_eq!(once.stats().idle, often.stats().idle, "after {seconds} s");
+    }
+}
+
+#[test]
+#[cfg_attr(sanitized, ignore = "stacks that were given back are kept closed for a while")]
+fn a_slice_at_a_time_is_given_back() {
+    let mut pool = pool_that_keeps(Keep::recent(SizeClass::DEFAULT));
+    burst(&mut pool, 5_000);
+    pool.tend(0);
+    let mut idle = pool.stats().idle;
+    let mut slices = 0;
+    while pool.tend(10 * SECOND) {
+        assert_eq!(pool.stats().idle, idle - SLICE);
+        idle -= SLICE;
+        slices += 1;
+    }
+    assert_eq!((slices, pool.stats().idle), (5_000 / SLICE, 64));
+}
+
+#[test]
+fn a_trim_gives_everything_back_and_leaves_nothing_to_do() {
+    let mut pool = pool_that_keeps(Keep::recent(SizeClass::DEFAULT));
+    burst(&mut pool, 300);
+    let main = pool.take(SizeClass::MAIN).unwrap();
+    let idle = pool.stats().idle;
+    assert_eq!(pool.trim_and_unmap(), idle);
+    let stats = pool.stats();
+    assert_eq!((stats.idle, stats.idle_bytes, stats.live, pool.due()), (0, 0, 1, None));
+    let main_slab = stats.mapped_bytes / Shape::of(SizeClass::MAIN).stride();
+    assert!(cfg!(sanitized) || main_slab <= 64, "{stats:?}");
+    touch(main.base().get(), 9);
+    assert_eq!(look(main.base().get()), 9);
+    pool.give(main);
+}
+
+#[test]
+#[cfg_attr(sanitized, ignore = "the sanitizer has memory and handlers of its own")]
+fn a_refused_stack_makes_the_pool_give_back_what_it_does_not_use() {
+    thread_local! {
+        static LEFT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+    /// A mapper of 3 GiB. What is unmapped can be mapped again.
+    fn stingy(bytes: usize) -> io::Result<std::num::NonZeroUsize> {
+        let left = LEFT.get().checked_sub(bytes);
+        let left = left.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
+        LEFT.set(left);
+        slab::map_from_kernel(bytes)
+    }
+    LEFT.set(3 << 30);
+    let keep = Keep::recent(SizeClass::DEFAULT);
+    let mut pool = Pool::over(reserve(stingy, Guards::of_this_system), keep);
+    let small = SizeClass::for_bytes(64 << 10);
+    let mut stacks = Vec::new();
+    while LEFT.get() > 1 << 30 {
+        stacks.push(pool.take(small).unwrap());
+    }
+    stacks.drain(..).for_each(|stack| pool.give(stack));
+    let mapped = pool.stats().mapped_bytes;
+    let large = SizeClass::for_bytes(1 << 30);
+    // The first refusal leads to a trim. This mapper never has enough, so it is an error.
+    LEFT.set(0);
+    let error = pool.take(large).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
+    let stats = pool.stats();
+    assert_eq!((stats.idle, stats.mapped_bytes), (0, 0), "{mapped} bytes before");
+    LEFT.set(2 << 30);
+    let stack = pool.take(large).unwrap();
+    pool.give(stack);
 }
 
 #[test]
@@ -119,7 +254,7 @@ fn two_threads_exchange_stacks_through_the_reserve() {
     let (to_other, from_other) = std::sync::mpsc::sync_channel::<Vec<Stack>>(1);
     #[allow(clippy::disallowed_methods, reason = "joined below")]
     let taker = std::thread::spawn(move || {
-        let mut pool = Pool::over(reserve);
+        let mut pool = Pool::over(reserve, Keep::FIXED);
         for round in 0..50u8 {
             let take = |_| pool.take(SizeClass::DEFAULT).unwrap();
             let stacks: Vec<_> = (0..400).map(take).collect();
@@ -127,7 +262,7 @@ fn two_threads_exchange_stacks_through_the_reserve() {
             to_other.send(stacks).unwrap();
         }
     });
-    let mut pool = Pool::over(reserve);
+    let mut pool = Pool::over(reserve, Keep::FIXED);
     for (round, stacks) in from_other.iter().enumerate() {
         for stack in stacks {
             assert_eq!(usize::from(look(stack.base().get())), round);
@@ -151,7 +286,8 @@ fn two_threads_exchange_stacks_through_the_reserve() {
 #[test]
 fn a_stack_that_is_given_to_the_quarantine_is_not_the_next_one() {
     let reserve = Reserve::new(slab::map_from_kernel, Guards::of_this_system, 3);
-    let mut pool = Pool::over(Box::leak(Box::new(Mutex::new(reserve))));
+    let reserve = Box::leak(Box::new(Mutex::new(reserve)));
+    let mut pool = Pool::over(reserve, Keep::FIXED);
     let class = SizeClass::DEFAULT;
     let mut bases = Vec::new();
     for _ in 0..10 {
@@ -172,7 +308,7 @@ fn the_sanitizer_reports_a_use_of_a_stack_that_was_given_back() {
     use crate::stack::testing::{assert_reported, in_child, this_test};
     let test = this_test!(the_sanitizer_reports_a_use_of_a_stack_that_was_given_back);
     let output = in_child(test, &[], || {
-        let mut pool = Pool::new();
+        let mut pool = Pool::new(Keep::FIXED);
         let stack = pool.take(SizeClass::DEFAULT).unwrap();
         let base = stack.base().get();
         touch(base, 7);
@@ -191,6 +327,33 @@ fn step() -> impl Strategy<Value = (bool, usize, prop::sample::Index)> {
 }
 
 proptest! {
+    #[test]
+    #[cfg_attr(sanitized, ignore = "stacks that were given back are kept closed for a while")]
+    fn limits_hold_after_each_step(
+        steps in prop::collection::vec(step(), 1..300),
+        (at_most, kib) in (0usize..40, 0usize..4_000),
+        at_least in 0usize..60,
+    ) {
+        let keep = Keep::recent(SizeClass::from_index(2)).at_least(at_least);
+        let mut pool = pool_that_keeps(keep.at_most(at_most).bytes(kib << 10));
+        let mut in_use: Vec<Stack> = Vec::new();
+        for (step, (take, class, which)) in steps.into_iter().enumerate() {
+            if take || in_use.is_empty() {
+                in_use.push(pool.take(SizeClass::from_index(class)).unwrap());
+            } else {
+                let at = which.index(in_use.len());
+                pool.give(in_use.swap_remove(at));
+            }
+            if step % 7 == 0 && pool.is_due(step as u64 * SECOND / 30) {
+                pool.tend(step as u64 * SECOND / 30);
+            }
+            let stats = pool.stats();
+            prop_assert!(stats.idle <= at_most && stats.idle_bytes <= kib << 10, "{:?}", stats);
+            prop_assert_eq!(stats.live, in_use.len());
+        }
+        in_use.into_iter().for_each(|stack| pool.give(stack));
+    }
+
     #[test]
     fn stacks_in_use_never_overlap(
         steps in prop::collection::vec(step(), 1..400),

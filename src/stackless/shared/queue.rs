@@ -71,9 +71,9 @@ impl<T> State<T> {
         while others.front().is_some_and(|first| !first.waits()) {
             others.pop_front();
         }
-        let Some(first) = others.front() else { return (pairing.arrive(side, 0), None) };
+        let Some(first) = others.front() else { return (pairing.arrive(side, false), None) };
         let is_local = caller.is_some_and(|sched| first.ticket().is_of(sched));
-        let step = if is_local { pairing.arrive(side, 1) } else { Step::Meet(After::GoOn) };
+        let step = if is_local { pairing.arrive(side, true) } else { Step::Meet(After::GoOn) };
         (step, Some(first))
     }
 

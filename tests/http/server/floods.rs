@@ -1,68 +1,34 @@
 //! HTTP/2 clients that send frames of their own making: what the server does, and how much it
 //! keeps of it.
 
+#![allow(clippy::disallowed_methods, reason = "a client on a thread of its own sends without end")]
+
 use std::cell::Cell;
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use fibra::http::{Http, body, hyper};
 use fibra::net::TcpStream;
 use fibra::spawn;
 use hyper::Response;
 
-use crate::server::{connection, eventually, say};
+use crate::frames::{
+    CONTINUATION, END_HEADERS, END_STREAM, GET, GOAWAY, HEADERS, PING, PREFACE, PRIORITY,
+    RST_STREAM, SETTINGS, WINDOW_UPDATE, begin, frame, read_frame, request,
+};
+use crate::server::{CLOSE, connection, eventually, exchange, head, say, serve};
 use crate::support::{OnDrop, ms};
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-/// `GET http://x/`, as HPACK without the dynamic table.
-const GET: &[u8] = &[0x82, 0x86, 0x84, 0x01, 1, b'x'];
-
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
-const CONTINUATION: u8 = 9;
-
-const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = (payload.len() as u32).to_be_bytes();
-    let mut frame = vec![length[1], length[2], length[3], kind, flags];
-    frame.extend_from_slice(&stream.to_be_bytes());
-    frame.extend_from_slice(payload);
-    frame
-}
-
-fn request(stream: u32) -> Vec<u8> {
-    frame(HEADERS, END_STREAM | END_HEADERS, stream, GET)
-}
-
-/// Begins a connection with these settings.
-fn begin(stream: &mut TcpStream, settings: &[u8]) {
-    stream.write_all(PREFACE).unwrap();
-    stream.write_all(&frame(SETTINGS, 0, 0, settings)).unwrap();
-}
 
 /// Reads frames until the end, in a fiber. Returns the code of the GOAWAY, if there was one.
 fn read_goaway(stream: &TcpStream) -> fibra::JoinHandle<Option<u32>> {
-    let mut stream = stream.try_clone().unwrap();
+    let stream = stream.try_clone().unwrap();
     spawn(move || {
-        let mut head = [0; 9];
-        let mut code = None;
-        while stream.read_exact(&mut head).is_ok() {
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-            let mut payload = vec![0; length];
-            if stream.read_exact(&mut payload).is_err() {
-                break;
-            }
-            if head[3] == GOAWAY {
-                code = Some(u32::from_be_bytes(payload[4..8].try_into().unwrap()));
-            }
-        }
-        code
+        let frames = std::iter::from_fn(|| read_frame(&stream));
+        frames.filter(|frame| frame.kind == GOAWAY).last().map(|frame| frame.code())
     })
 }
 
@@ -88,7 +54,7 @@ fn requests_that_are_reset_immediately_leave_no_handlers_behind() {
         let goaway = read_goaway(&stream);
         flood(&mut stream, 5_000, |n| {
             let mut frames = request(2 * n + 1);
-            frames.extend(frame(RST_STREAM, 0, 2 * n + 1, &8_u32.to_be_bytes()));
+            frames.extend(frame(RST_STREAM, 0, 2 * n + 1, 8_u32.to_be_bytes()));
             frames
         });
         eventually("all handlers have ended", || running.get() == 0);
@@ -119,7 +85,7 @@ fn handlers_that_do_not_end_when_killed_are_limited_too() {
             move || {
                 flood(&mut stream, 500, |n| {
                     let mut frames = request(2 * n + 1);
-                    frames.extend(frame(RST_STREAM, 0, 2 * n + 1, &8_u32.to_be_bytes()));
+                    frames.extend(frame(RST_STREAM, 0, 2 * n + 1, 8_u32.to_be_bytes()));
                     frames
                 })
             }
@@ -255,7 +221,7 @@ fn a_client_that_takes_nothing_binds_little_memory_with_all_its_streams() {
         });
         // The largest windows, of streams and of the connection.
         begin(&mut stream, &[0, 4, 0x7f, 0xff, 0xff, 0xff]);
-        stream.write_all(&frame(WINDOW_UPDATE, 0, 0, &0x7fff_0000_u32.to_be_bytes())).unwrap();
+        stream.write_all(&frame(WINDOW_UPDATE, 0, 0, 0x7fff_0000_u32.to_be_bytes())).unwrap();
         for n in 0..100 {
             stream.write_all(&request(2 * n + 1)).unwrap();
         }
@@ -276,5 +242,51 @@ fn bytes_that_are_not_frames_end_the_connection_with_an_error() {
         let mut rest = Vec::new();
         let read: io::Result<usize> = stream.read_to_end(&mut rest);
         drop(read);
+    });
+}
+
+/// Sends `frames` over and over from a thread of its own, until `stop` or an error.
+fn send_without_end(
+    address: SocketAddr,
+    first: Vec<u8>,
+    frames: Vec<u8>,
+    stop: Arc<AtomicBool>,
+) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(&first).unwrap();
+        let start = Instant::now();
+        while !stop.load(Ordering::Relaxed) && start.elapsed() < Duration::from_secs(5) {
+            if stream.write_all(&frames).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Nothing has to be sent for these frames, so nothing ever makes the server wait.
+#[test]
+fn frames_without_an_answer_that_never_pause_do_not_stop_other_connections() {
+    fibra::run(|| {
+        let address = serve(Http::new(), |_| say("served"));
+        let floods = [
+            frame(PRIORITY, 0, 1, [0, 0, 0, 0, 15]),
+            frame(WINDOW_UPDATE, 0, 0, [0, 0, 0, 1]),
+            frame(0xbb, 0, 0, []),
+        ];
+        for flood in floods {
+            let stop = Arc::new(AtomicBool::new(false));
+            let first = [PREFACE, &frame(SETTINGS, 0, 0, [])].concat();
+            let floods = send_without_end(address, first, flood.repeat(10_000), stop.clone());
+            fibra::sleep(ms(100));
+            let start = Instant::now();
+            for _ in 0..5 {
+                assert!(exchange(address, head("/", CLOSE)).ends_with("served"));
+            }
+            let took = start.elapsed();
+            stop.store(true, Ordering::Relaxed);
+            fibra::blocking(move || floods.join()).unwrap();
+            assert!(took < Duration::from_secs(2), "kind {}: {took:?}", flood[3]);
+        }
     });
 }

@@ -274,6 +274,44 @@ fn an_idle_connection_is_asked_to_end_and_pings_do_not_prolong_it() {
     });
 }
 
+/// A client that disappears: its side of the connection stays open, and nothing answers.
+#[test]
+fn a_client_that_answers_no_ping_loses_its_connection_and_its_handler() {
+    fibra::run(|| {
+        let ended = std::rc::Rc::new(std::cell::Cell::new(false));
+        let end = ended.clone();
+        let http = Http::new().idle_timeout(None).http2_keep_alive_interval(ms(20));
+        let http = http.http2_keep_alive_timeout(ms(30));
+        let (mut stream, serves) = connection(http, move |_| {
+            let end = end.clone();
+            let _end = crate::support::OnDrop(move || end.set(true));
+            fibra::park();
+            say("never")
+        });
+        // `GET http://x/`, after empty settings.
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+        stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).unwrap();
+        let get = [0x82, 0x86, 0x84, 0x01, 1, b'x'];
+        stream.write_all(&[&[0, 0, 6, 1, 5, 0, 0, 0, 1][..], &get].concat()).unwrap();
+        drop(serves.join().unwrap());
+        assert!(ended.get());
+        drop(stream);
+    });
+}
+
+#[test]
+fn a_client_that_answers_pings_keeps_its_connection() {
+    fibra::run(|| {
+        let http = Http::new().http2_keep_alive_interval(ms(10)).http2_keep_alive_timeout(ms(100));
+        let address = serve(http, |_| {
+            fibra::sleep(ms(300));
+            say("slow")
+        });
+        let mut requests = connect(address);
+        assert_eq!(text(block_on(requests.send_request(get("/"))).unwrap()), "slow");
+    });
+}
+
 #[test]
 fn a_handler_that_panics_answers_with_status_500() {
     fibra::run(|| {

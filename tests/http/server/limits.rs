@@ -100,8 +100,59 @@ fn a_body_that_becomes_too_large_is_an_error_of_the_read() {
     });
 }
 
+/// Starts a server of a service that reads bodies within the limits of `http`.
+fn serve_limited(http: Http) -> std::net::SocketAddr {
+    use http_body_util::BodyExt;
+    use hyper::body::{Body, Incoming};
+    use hyper::service::service_fn;
+
+    let listener = fibra::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    fibra::spawn(move || {
+        for stream in listener.incoming() {
+            let (http, stream) = (http.clone(), stream.unwrap());
+            fibra::spawn(move || {
+                let limits = http.clone();
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let mut body = limits.limit_body(request.into_body());
+                    async move {
+                        let error = match (&mut body).collect().await {
+                            Ok(body) => return io::Result::Ok(say(body.to_bytes())),
+                            Err(error) => error,
+                        };
+                        assert!(!body.is_end_stream());
+                        assert!(body.frame().await.unwrap().is_err());
+                        let mut response = say(error.to_string());
+                        *response.status_mut() = status_of(&error);
+                        Ok(response)
+                    }
+                });
+                http.serve_service(stream, service)
+            });
+        }
+    });
+    address
+}
+
 #[test]
-fn a_head_that_comes_slowly_is_cut_off_however_often_bytes_come() {
+fn the_limits_of_bodies_hold_for_services_that_use_them() {
+    fibra::run(|| {
+        let address = serve_limited(Http::new().max_body_size(10).body_timeout(ms(100)));
+        assert!(exchange(address, post(10, "0123456789")).ends_with("0123456789"));
+        assert!(exchange(address, chunked(&["01234", "56789"])).ends_with("0123456789"));
+        assert_eq!(status(&exchange(address, post(11, ""))), 413);
+        let answer = exchange(address, chunked(&["01234", "56789", "a"]));
+        assert_eq!(status(&answer), 413);
+        assert!(answer.ends_with("larger than `Http::max_body_size`"), "{answer}");
+        assert_eq!(status(&exchange(address, post(6, "slo"))), 408);
+        let address = serve_limited(Http::new().max_body_size(None).body_timeout(None));
+        let large = "z".repeat(3 << 20);
+        assert!(exchange(address, post(large.len(), &large)).ends_with("zzz"));
+    });
+}
+
+#[test]
+fn a_head_that_comes_slowly_is_refused_however_often_bytes_come() {
     fibra::run(|| {
         let (mut stream, serves) = connection(Http::new().head_timeout(ms(60)), |_| say("never"));
         let start = fibra::now();
@@ -109,6 +160,52 @@ fn a_head_that_comes_slowly_is_cut_off_however_often_bytes_come() {
             fibra::sleep(ms(5));
         }
         assert!((fibra::now() - start) >= ms(60));
+        assert_eq!(error_of(serves.join().unwrap()), io::ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+fn a_part_of_a_head_gets_status_408_and_the_connection_is_closed() {
+    fibra::run(|| {
+        for part in ["GET / HTTP/1.1\r\nhost", "PO", "\r\n", "PRIM"] {
+            let http = Http::new().head_timeout(ms(20));
+            let (mut stream, serves) = connection(http, |_| say("never"));
+            stream.write_all(part.as_bytes()).unwrap();
+            let answer = read_all(&mut stream);
+            assert_eq!(status(&answer), 408, "{part}");
+            for header in ["\r\nconnection: close\r\n", "\r\ncontent-length: 0\r\n", "\r\ndate: "] {
+                assert!(answer.contains(header), "{answer}");
+            }
+            assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+            assert_eq!(error_of(serves.join().unwrap()), io::ErrorKind::TimedOut);
+        }
+    });
+}
+
+/// It may be the beginning of HTTP/2, where an answer of HTTP/1 is no help.
+#[test]
+#[cfg(feature = "http2")]
+fn a_client_whose_version_is_not_known_gets_no_status() {
+    fibra::run(|| {
+        let (mut stream, serves) = connection(Http::new().head_timeout(ms(20)), |_| say("never"));
+        stream.write_all(b"PRI * HT").unwrap();
+        assert_eq!(read_all(&mut stream), "");
+        assert_eq!(error_of(serves.join().unwrap()), io::ErrorKind::TimedOut);
+    });
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn a_part_of_a_head_over_tls_gets_status_408_too() {
+    use crate::support::tls::tls_pair;
+
+    fibra::run(|| {
+        let (here, there) = tls_pair();
+        let http = Http::new().head_timeout(ms(50));
+        let serves = fibra::spawn(move || http.serve_connection(there, |_| say("never")));
+        (&here).write_all(b"GET / HTTP/1.1\r\nhost").unwrap();
+        // To the announced end.
+        assert_eq!(status(&io::read_to_string(&here).unwrap()), 408);
         assert_eq!(error_of(serves.join().unwrap()), io::ErrorKind::TimedOut);
     });
 }
@@ -140,14 +237,14 @@ fn an_idle_connection_is_closed_after_its_time_and_not_before() {
 }
 
 #[test]
-fn a_second_head_that_comes_slowly_is_cut_off_before_an_idle_connection() {
+fn a_second_head_that_comes_slowly_is_refused_before_an_idle_connection_is_closed() {
     fibra::run(|| {
         let http = Http::new().idle_timeout(Duration::from_secs(60)).head_timeout(ms(30));
         let (mut stream, serves) = connection(http, |_| say("!"));
         stream.write_all(head("/", "").as_bytes()).unwrap();
         read_until(&mut stream, "!");
         stream.write_all(b"GET / HT").unwrap();
-        assert_eq!(read_all(&mut stream), "");
+        assert_eq!(status(&read_all(&mut stream)), 408);
         assert_eq!(error_of(serves.join().unwrap()), io::ErrorKind::TimedOut);
     });
 }

@@ -7,7 +7,7 @@ mod files;
 #[cfg(feature = "http2")]
 mod floods;
 #[cfg(feature = "http2")]
-mod http2;
+pub(crate) mod http2;
 mod limits;
 mod messages;
 mod upgrades;

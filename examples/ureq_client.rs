@@ -1,27 +1,22 @@
 //! ureq, an HTTP client for blocking sockets, with many requests at the same time on one thread.
 //!
-//! The program provides the connections and the lookup of names. Everything else is ureq's own:
-//! pools of connections, redirects, time limits. While one request waits, the thread runs the
-//! others. (The traits that are implemented here are not covered by ureq's promise of stability:
-//! pin its minor version.)
+//! The agent of `fibra::ureq` provides the connections and the look-up of names. Everything else is
+//! ureq's own: pools of connections, redirects, time limits. While one request waits, the thread
+//! runs the others.
 //!
 //! ```text
-//! $ cargo run --release --example ureq_client --features http [REQUESTS = 50]
+//! $ cargo run --release --example ureq_client --features http,ureq [REQUESTS = 50]
 //! 50 requests to a server that sleeps for 20 ms each were answered after 31.6 ms
 //! a time limit of 5 ms: timeout: global
 //! ```
 
-#[path = "../arguments/mod.rs"]
 mod arguments;
-mod on_fibers;
 
 use std::error::Error;
 use std::time::Duration;
 
 use fibra::http::{Http, hyper::Response};
 use fibra::server::Server;
-use on_fibers::{FiberConnector, FiberResolver};
-use ureq::Agent;
 use ureq::config::Config;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -37,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             })
         });
 
-        let agent = Agent::with_parts(Config::default(), FiberConnector, FiberResolver);
+        let agent = fibra::ureq::agent(Config::default());
         let start = fibra::now();
         fibra::scope(|scope| {
             for _ in 0..requests {
