@@ -3,8 +3,8 @@
 //! The server speaks HTTP, and a request to `/chat` turns its connection into a WebSocket.
 //! tungstenite is generic over `Read + Write`, which an `Upgraded` connection implements. Each
 //! connection has a fiber that reads, a channel for the messages of the others, and a fiber that
-//! writes them. (The guests here send no pings; `secure_chat` shows how these are answered, TLS, and
-//! guests that are too slow.)
+//! writes them. (The guests here send no pings. `secure_chat` shows how these are answered,
+//! TLS, and guests that are too slow.)
 //!
 //! ```text
 //! $ cargo run --release --example websocket --features http [GUESTS = 3]

@@ -146,7 +146,7 @@
 #![cfg_attr(feature = "https", doc = "```no_run")]
 #![cfg_attr(not(feature = "https"), doc = "```ignore")]
 //! use std::time::Duration;
-//! use fibra::http::Client;
+//! use fibra::http::{Client, Error};
 //! use fibra::pool::Retry;
 //!
 //! fn main() -> std::process::ExitCode {
@@ -157,6 +157,7 @@
 //!         fibra::scope(|scope| {
 //!             for url in ["https://crates.io/", "https://docs.rs/", "https://lib.rs/"] {
 //!                 let retry = Retry::attempts(3).wait(Duration::from_millis(200));
+//!                 let retry = retry.on(Error::is_transient);
 //!                 scope.spawn(move || match retry.run(|_attempt| fetch(url)) {
 //!                     Ok(text) => println!("{url}: {} bytes", text.len()),
 //!                     Err(error) => println!("{error}"),

@@ -39,7 +39,6 @@ use fibra::http::Http;
 use fibra::net::TcpStream;
 use fibra::server::Server;
 use fibra::signal::{Signal, Signals};
-use fibra::time::timeout;
 use fibra::tls::{TlsConnector, TlsStream};
 use room::Event;
 use tungstenite::{Message, WebSocket};
@@ -56,8 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         fibra::spawn(move || room::host(&happened));
         let (room, graceful) = (events.clone(), http.graceful());
         let running = server.start(move |stream, _| -> Result<(), Box<dyn Error>> {
-            // A client that connects and sends nothing must not hold up a connection.
-            let stream = timeout(Duration::from_secs(10), || acceptor.accept(stream))??;
+            let stream = acceptor.accept(stream)?;
             let room = room.clone();
             Ok(http.serve_connection(stream, move |request| room::answer(request, &room))?)
         });

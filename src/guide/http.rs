@@ -24,7 +24,7 @@
 #![cfg_attr(feature = "https", doc = "```no_run")]
 #![cfg_attr(not(feature = "https"), doc = "```ignore")]
 //! use std::time::Duration;
-//! use fibra::http::Client;
+//! use fibra::http::{Client, Error};
 //! use fibra::pool::Retry;
 //!
 //! fn main() -> std::process::ExitCode {
@@ -34,6 +34,7 @@
 //!         fibra::scope(|scope| {
 //!             for url in ["https://crates.io/", "https://docs.rs/", "https://lib.rs/"] {
 //!                 let retry = Retry::attempts(3).wait(Duration::from_millis(200));
+//!                 let retry = retry.on(Error::is_transient);
 //!                 scope.spawn(move || match retry.run(|_attempt| fetch(url)) {
 //!                     Ok(text) => println!("{url}: {} bytes", text.len()),
 //!                     Err(error) => println!("{error}"),
@@ -145,36 +146,33 @@
 //! an [`Error`](crate::http::Error) names the URL and all causes, so printing it is enough. Its
 //! methods tell the kinds apart:
 //!
-//! | method | what happened | repeat the request? |
+//! | method | what happened | has the server processed it? |
 //! |---|---|---|
 //! | [`is_builder`](crate::http::Error::is_builder) | the URL, a header or the body is not valid | no |
-//! | [`is_connect`](crate::http::Error::is_connect) | no connection: DNS, TCP, the proxy, TLS | yes: it was not sent |
-//! | [`is_timeout`](crate::http::Error::is_timeout) | a time limit has passed | if the request may be done twice |
-//! | [`is_request`](crate::http::Error::is_request) | the connection broke before a response came | if the request may be done twice |
-//! | [`is_body`](crate::http::Error::is_body) | the response broke off | if the request may be done twice |
-//! | [`is_status`](crate::http::Error::is_status) | `error_for_status` | after 429, 502, 503, 504 |
-//! | [`is_redirect`](crate::http::Error::is_redirect), [`is_decode`](crate::http::Error::is_decode) | the server's answer is not usable | no |
+//! | [`is_connect`](crate::http::Error::is_connect) | no connection: DNS, TCP, the proxy, TLS | no |
+//! | [`is_request`](crate::http::Error::is_request) | the connection broke before a response came | perhaps |
+//! | [`is_timeout`](crate::http::Error::is_timeout) | a time limit has passed | perhaps |
+//! | [`is_body`](crate::http::Error::is_body) | the response broke off | yes |
+//! | [`is_status`](crate::http::Error::is_status) | `error_for_status` | see the status |
+//! | [`is_redirect`](crate::http::Error::is_redirect) | the response leads nowhere, or in a circle | yes |
+//! | [`is_decode`](crate::http::Error::is_decode) | the response is not the expected JSON | yes |
+//!
+//! [`is_transient`](crate::http::Error::is_transient) combines them: whether another attempt is
+//! worth while, for a request that may be done twice.
 //!
 //! ```
 //! use std::time::Duration;
-//! use fibra::http::Client;
-//! use fibra::pool::{Backoff, Retry};
+//! use fibra::http::{Client, Error};
+//! use fibra::pool::{Backoff, Retry, RetryError};
 //! # use std::{cell::Cell, rc::Rc};
 //! # use fibra::http::{Http, hyper};
 //! # use fibra::server::Server;
 //!
-//! /// Whether a GET is worth another attempt.
-//! fn may_pass(error: &fibra::http::Error) -> bool {
-//!     match error.status() {
-//!         Some(status) => matches!(status.as_u16(), 429 | 502 | 503 | 504),
-//!         None => !(error.is_builder() || error.is_redirect() || error.is_decode()),
-//!     }
-//! }
-//!
-//! fn fetch(client: &Client, url: &str) -> Result<String, Box<dyn std::error::Error>> {
+//! /// Fetches a page: five attempts with waits of up to 20, 40, 80 and 160 ms.
+//! fn fetch(client: &Client, url: &str) -> Result<String, RetryError<Error>> {
 //!     let waits = Backoff::exponential(Duration::from_millis(20), 2.0, Duration::from_secs(5));
-//!     let retry = Retry::attempts(5).wait(waits.jitter(1)).on(may_pass);
-//!     Ok(retry.run(|_attempt| client.get(url).send()?.error_for_status()?.text())?)
+//!     let retry = Retry::attempts(5).wait(waits.jitter(1)).on(Error::is_transient);
+//!     retry.run(|_attempt| client.get(url).send()?.error_for_status()?.text())
 //! }
 //! # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
 //! #     let server = Server::bind("127.0.0.1:0")?;

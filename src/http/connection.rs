@@ -83,9 +83,8 @@ where
     ///
     /// fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
     ///     let (here, there) = UnixStream::pair()?; // any stream
-    ///     fibra::spawn(|| {
-    ///         Http::new().serve_connection(there, |request| Response::new(request.uri().to_string()))
-    ///     });
+    ///     let echo = |request: Request<_>| Response::new(request.uri().to_string());
+    ///     fibra::spawn(move || Http::new().serve_connection(there, echo));
     ///     let mut connection = Connection::new(here)?;
     ///     for path in ["/one", "/two"] {
     ///         let request = Request::get(path).header("host", "x").body(String::new())?;

@@ -151,7 +151,8 @@ impl Unstarted {
         }
         let body = Body(NonNull::from(&*self.0));
         let run = move || body.job().run();
-        let handle = builder.create_for_job(sched, (borrows, at, moved as usize), locals.arrive(), run);
+        let handle =
+            builder.create_for_job(sched, (borrows, at, moved as usize), locals.arrive(), run);
         self.0.start(sched.id, handle.fiber().record().key.get());
         Some((Started { job: self.0, scope }, handle))
     }

@@ -269,6 +269,11 @@ fn mistakes_in_a_request_are_reported_when_it_is_sent() {
              write the scheme and the host, as in http://localhost/"
         );
         assert_eq!(
+            text(client.get("localhost:80/x")),
+            "cannot build the request to localhost:80/x: only http and https URLs are supported: \
+             write http://localhost:80/x"
+        );
+        assert_eq!(
             text(client.get("http://user:secret@host:99999/")),
             "cannot build the request: the text is not a URL: invalid port number"
         );
@@ -330,5 +335,62 @@ fn three_fibers_fetch_at_the_same_time() {
         });
         fetches.into_iter().for_each(|fetch| assert_eq!(fetch.join().unwrap(), "together"));
         assert_eq!(*arrived.borrow(), ["/a", "/b", "/c"]);
+    });
+}
+
+#[test]
+fn an_error_shows_whether_another_attempt_is_worth_while() {
+    fibra::run(|| {
+        let site = Site::new(|request| {
+            let mut response = say("");
+            let status = request.uri().path()[1..].parse::<u16>().unwrap();
+            *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap();
+            response
+        });
+        let client = client();
+        let of_status = |status: u16| {
+            let response = client.get(site.url(&format!("/{status}"))).send().unwrap();
+            response.error_for_status().unwrap_err().is_transient()
+        };
+        let (transient, lasting) = ([408, 425, 429, 502, 503, 504], [400, 401, 404, 410, 500, 501]);
+        assert!(transient.into_iter().all(of_status));
+        assert!(!lasting.into_iter().any(of_status));
+
+        let refusing = crate::support::net::RefusingAddress::new().address;
+        assert!(client.get(format!("http://{refusing}/")).send().unwrap_err().is_transient());
+        assert!(!client.get("ftp://host.test/").send().unwrap_err().is_transient());
+        let silent = Site::scripted(|_, _stream| fibra::park());
+        let limit = std::time::Duration::from_millis(1);
+        assert!(client.get(silent.url("/")).timeout(limit).send().unwrap_err().is_transient());
+        let closing = Site::scripted(|_, stream| {
+            head_of(&stream);
+        });
+        let error = client.get(closing.url("/")).send().unwrap_err();
+        assert!(error.is_request() && error.is_transient(), "{error:?}");
+        let short = Site::scripted(|_, stream| {
+            head_of(&stream);
+            write(&stream, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n1");
+        });
+        let error = client.get(short.url("/")).send().unwrap().text().unwrap_err();
+        assert!(error.is_body() && error.is_transient(), "{error:?}");
+    });
+}
+
+#[test]
+fn a_response_becomes_one_of_hyper_with_what_is_left_of_its_body() {
+    fibra::run(|| {
+        let site = Site::new(|_| {
+            let mut response = say("some text");
+            *response.status_mut() = hyper::StatusCode::ACCEPTED;
+            response.headers_mut().insert("x-kept", HeaderValue::from_static("yes"));
+            response
+        });
+        let mut response = client().get(site.url("/")).send().unwrap();
+        response.read_exact(&mut [0; 5]).unwrap();
+        let response = Response::from(response);
+        assert_eq!(response.status(), 202);
+        assert_eq!(response.headers()["x-kept"], "yes");
+        let mut rest = fibra::http::BodyReader::new(response.into_body());
+        assert_eq!(io::read_to_string(&mut rest).unwrap(), "text");
     });
 }

@@ -81,6 +81,9 @@ fn a_server_that_cannot_prove_its_name_gets_no_request() {
             let error = soon(|| client().get(url(&site, "/")).send().unwrap_err());
             assert!(error.is_connect(), "{error:?}");
             assert!(error.to_string().contains(text), "{error}");
+            assert!(!error.is_transient(), "{error:?}");
+            let trusts = error.to_string().contains("to trust its issuer, use");
+            assert_eq!(trusts, text == "invalid peer certificate", "{error}");
             let io = error.source().unwrap().downcast_ref::<std::io::Error>().unwrap();
             assert!(tls::tls_error(io).to_string().contains(text), "{error:?}");
         }

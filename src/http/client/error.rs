@@ -188,6 +188,41 @@ impl Error {
         matches!(self.inner.kind, Kind::Decode(_))
     }
 
+    /// Returns whether the same request may succeed if it is sent again a little later: there was
+    /// no connection (but not because of a certificate), it broke, a time limit has passed, or the
+    /// status is 408, 425, 429, 502, 503 or 504.
+    ///
+    /// The server may have processed the request nevertheless, unless there was [no
+    /// connection](Error::is_connect). So repeat only requests that may be done twice, such as GET.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use fibra::http::{Client, Error};
+    /// use fibra::pool::Retry;
+    ///
+    /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
+    /// let client = Client::new();
+    /// let fetch = || client.get("http://localhost:8080/").send()?.error_for_status()?.text();
+    /// let retry = Retry::attempts(3).wait(Duration::from_millis(200)).on(Error::is_transient);
+    /// let page = retry.run(|_attempt| fetch())?;
+    /// # Ok(()) });
+    /// ```
+    #[must_use]
+    #[doc(alias("retry", "is_temporary"))]
+    pub fn is_transient(&self) -> bool {
+        match &self.inner.kind {
+            // This is the kind of errors of TLS.
+            Kind::Connect => io_kind(self) != Some(io::ErrorKind::InvalidData),
+            Kind::Status(status) => {
+                matches!(status.as_u16(), 408 | 425 | 429 | 502 | 503 | 504)
+            }
+            Kind::Timeout(_) | Kind::Request | Kind::Unsent | Kind::Body => true,
+            _ => false,
+        }
+    }
+
     /// Returns whether the server was silent for too long.
     pub(super) fn is_silence(&self) -> bool {
         matches!(self.inner.kind, Kind::Timeout(TimeLimit::Read))
@@ -228,7 +263,9 @@ impl fmt::Display for Error {
                 }
                 write!(f, ": {text}")
             }
-            Kind::Connect => write!(f, "cannot connect for {url}: {}", self.cause()),
+            Kind::Connect => {
+                write!(f, "cannot connect for {url}: {}{}", self.cause(), hint(self))
+            }
             Kind::Timeout(TimeLimit::Whole) => write!(
                 f,
                 "the request to {url} was not complete within its time limit: raise `timeout`"
@@ -313,6 +350,22 @@ impl From<Error> for io::Error {
         };
         io::Error::new(kind, error)
     }
+}
+
+/// Returns what to do about a certificate that is not trusted.
+#[cfg_attr(not(feature = "tls"), allow(unused_variables, reason = "there are no certificates"))]
+fn hint(error: &Error) -> &'static str {
+    #[cfg(feature = "tls")]
+    {
+        use rustls::CertificateError::UnknownIssuer;
+
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+        let cause = cause.and_then(|cause| cause.get_ref()?.downcast_ref());
+        if matches!(cause, Some(rustls::Error::InvalidCertificate(UnknownIssuer))) {
+            return ": to trust its issuer, use `ClientBuilder::tls_config`";
+        }
+    }
+    ""
 }
 
 /// Returns the kind of the first `io::Error` among the causes.

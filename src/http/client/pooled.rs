@@ -147,8 +147,8 @@ impl Client {
     ///
     /// # fibra::run(|| -> Result<(), fibra::http::Error> {
     /// let client = Client::new();
-    /// let login = client.post("http://localhost:8080/login").form([("user", "ada"), ("pin", "1815")]);
-    /// login.send()?.error_for_status()?;
+    /// let login = client.post("http://localhost:8080/login");
+    /// login.form([("user", "ada"), ("pin", "1815")]).send()?.error_for_status()?;
     /// # Ok(()) });
     /// ```
     pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {

@@ -105,7 +105,8 @@ impl RequestBuilder {
     /// ```
     /// use fibra::http::Client;
     ///
-    /// let request = Client::new().get("http://host.test/find?page=1").query([("text", "green threads")]);
+    /// let request = Client::new().get("http://host.test/find?page=1");
+    /// let request = request.query([("text", "green threads")]);
     /// assert!(format!("{request:?}").contains("http://host.test/find?page=1&text=green+threads"));
     /// ```
     pub fn query<I, K, V>(self, pairs: I) -> RequestBuilder

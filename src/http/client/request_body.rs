@@ -71,10 +71,12 @@ impl RequestBody {
     /// # Examples
     ///
     /// ```no_run
+    /// use std::process::Stdio;
     /// use fibra::http::{Client, RequestBody};
+    /// use fibra::process::Command;
     ///
     /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
-    /// let log = fibra::process::Command::new("journalctl").stdout(std::process::Stdio::piped()).spawn()?;
+    /// let log = Command::new("journalctl").stdout(Stdio::piped()).spawn()?;
     /// let body = RequestBody::new(log.stdout.ok_or("it is piped")?);
     /// Client::new().post("http://localhost:8080/logs").body(body).send()?.error_for_status()?;
     /// # Ok(()) });

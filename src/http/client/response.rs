@@ -152,8 +152,8 @@ impl Response {
     ///
     /// ```no_run
     /// # fibra::run(|| -> Result<(), Box<dyn std::error::Error>> {
-    /// let picture = fibra::http::Client::new().get("http://localhost:8080/picture").send()?.bytes()?;
-    /// fibra::fs::write("picture", &picture)?;
+    /// let picture = fibra::http::Client::new().get("http://localhost:8080/picture").send()?;
+    /// fibra::fs::write("picture", picture.bytes()?)?;
     /// # Ok(()) });
     /// ```
     #[track_caller]

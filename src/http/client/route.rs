@@ -33,7 +33,7 @@ impl Route {
         let tls = match url.scheme() {
             "http" => false,
             "https" => true,
-            _ => return Err(Error::builder("only http and https URLs are supported").at(url)),
+            _ => return Err(Error::builder(other_scheme(url)).at(url)),
         };
         let (host, port) = host_and_port(url)?;
         let key = match &proxy {
@@ -44,6 +44,12 @@ impl Route {
         };
         Ok(Route { key, proxy })
     }
+}
+
+/// Returns the error text for a URL of another scheme, or for a host and a port without any.
+fn other_scheme(url: &Url) -> String {
+    let hint = if url.cannot_be_a_base() { format!(": write http://{url}") } else { String::new() };
+    format!("only http and https URLs are supported{hint}")
 }
 
 /// Returns the host of `url`, without the brackets of an address, and its port.

@@ -46,7 +46,7 @@ impl Http {
     ///
     /// # Examples
     ///
-    /// See [`Http`]. The stream may also be one of TLS: the example `secure_chat` of the repository.
+    /// See [`Http`]. The stream may also be one of TLS: see the repository's example `secure_chat`.
     #[track_caller]
     pub fn serve_connection<S, H, B>(&self, stream: S, handler: H) -> hyper::Result<()>
     where
