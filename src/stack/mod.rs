@@ -36,9 +36,14 @@
 //! ```text
 //!              pop / push, a few ns             one lock for many
 //!   (in use) ◄──────────────────────► Pool ◄────────────────────────► Reserve ──► slab, unmapped
-//!                                one per thread:  too many idle:   one per process:  when all of
-//!                                warm, LIFO       pages dropped    cold              it is idle
+//!                                one per thread:  not needed       one per process:  when all of
+//!                                warm, LIFO       lately: pages    cold              it is idle
+//!                                                 dropped
 //! ```
+//!
+//! The pool of a scheduler follows the recent peak of stacks in use: `shelf.rs` finds the stacks
+//! that were not needed in a period, `keep.rs` has the periods and the limits, and the run loop looks
+//! after the pool when that is due.
 //!
 //! In builds with a sanitizer a stack that is given back goes through the quarantine first: every
 //! access to it faults until thousands of other stacks have been given back.

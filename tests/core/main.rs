@@ -14,6 +14,7 @@ mod finally_shield;
 mod forever;
 mod handles;
 mod handles_at_the_end;
+mod idle_stacks;
 mod kill;
 mod kill_reason;
 mod last_user_code;
