@@ -135,7 +135,8 @@ where
     fiber.fiber().clone()
 }
 
-/// What the fiber of a connection owns, in the order in which it is dropped if the fiber never runs.
+/// What the fiber of a connection owns, in the order in which it is dropped if the fiber never
+/// runs.
 struct Running<C, E: FnOnce(Rc<Line>)> {
     connection: C,
     idle: IdleTimer,

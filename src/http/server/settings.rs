@@ -219,8 +219,8 @@ impl Http {
     /// The default of 2 MiB is that of axum: a handler that collects the body in memory is safe by
     /// default. A handler that writes it to a file sets a larger limit. For services (see
     /// [`serve_service`](Http::serve_service)), which take hyper's bodies, only the announced size
-    /// is checked, unless they use [`limit_body`](Http::limit_body) or their framework has a limit of
-    /// its own, as axum does.
+    /// is checked, unless they use [`limit_body`](Http::limit_body) or their framework has a limit
+    /// of its own, as axum does.
     ///
     /// # Examples
     ///
