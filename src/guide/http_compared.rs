@@ -35,8 +35,8 @@
 //! | `timeout_recv_body` of the whole body | [`read_timeout`](crate::http::ClientBuilder::read_timeout), between two parts |
 //! | a thread for each request | a fiber for each request |
 //!
-//! A program that uses ureq already keeps it, with the feature `ureq`: `fibra::ureq::agent` makes an
-//! agent whose calls park the fiber.
+//! A program that uses ureq already keeps it, with the feature `ureq`: `fibra::ureq::agent` makes
+//! an agent whose calls park the fiber.
 //!
 //! # hyper
 //!
