@@ -40,6 +40,10 @@ use crate::io::uninit_buf::UninitBuf;
 #[derive(Debug)]
 pub struct Io<S>(S);
 
+/// The number of bytes up to which several buffers are written as one: the head of a response and
+/// a short body.
+const SMALL: usize = 1024;
+
 impl<S: PollIo> Io<S> {
     /// Wraps `stream`.
     pub fn new(stream: S) -> Io<S> {
@@ -74,6 +78,26 @@ impl<S: PollIo> Io<S> {
     }
 }
 
+impl<S: PollIo> Io<S> {
+    /// Writes buffers of up to [`SMALL`] bytes in total as one. The kernel needs more time for two
+    /// buffers than this takes to copy them.
+    fn poll_write_joined(
+        &self,
+        cx: &mut Context<'_>,
+        data: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let mut joined = [0; SMALL];
+        let mut rest = &mut joined[..];
+        for part in data {
+            let (place, behind) = rest.split_at_mut(part.len());
+            place.copy_from_slice(part);
+            rest = behind;
+        }
+        let length = SMALL - rest.len();
+        self.0.poll_write(cx, &joined[..length])
+    }
+}
+
 impl<S: PollIo + Unpin> Read for Io<S> {
     fn poll_read(
         self: Pin<&mut Self>,
@@ -98,6 +122,13 @@ impl<S: PollIo + Unpin> Write for Io<S> {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [data] = data {
+            return self.0.poll_write(cx, data);
+        }
+        let length = data.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
+        if length <= SMALL {
+            return self.poll_write_joined(cx, data);
+        }
         self.0.poll_write_vectored(cx, data)
     }
 
