@@ -73,8 +73,10 @@ impl Tasks {
 
     /// Removes and returns all wakers, to be woken.
     pub(super) fn take(&self) -> impl Iterator<Item = Waker> + use<> {
-        let (first, others) = (self.first.take(), self.others.take());
-        first.into_iter().chain(others.into_values()).map(|task| task.waker)
+        // The table is hardly ever used, and its iterator is not small.
+        let others = Some(self.others.take()).filter(|others| !others.is_empty());
+        let others = others.into_iter().flat_map(BTreeMap::into_values);
+        self.first.take().into_iter().chain(others).map(|task| task.waker)
     }
 
     /// Removes the wakers of a future that does not wait any more, whichever fiber has polled it.

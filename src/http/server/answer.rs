@@ -11,49 +11,71 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use hyper::{Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 
 use crate::future::{Sleep, sleep_until};
+use crate::http::body::BodyReader;
 use crate::http::server::life::Flight;
 use crate::http::server::reply::Reply;
 use crate::http::server::upgrade::Decision;
 
-/// What follows from the error `E` of a future whose responses have bodies of type `B`.
-pub(super) trait OnError<E, B> {
+/// A request, and then the response to it, in a box that a handler's fiber takes and returns.
+///
+/// Both are hundreds of bytes, which would be moved a dozen times on the way into a fiber and out
+/// of it.
+pub(super) enum Exchange<B> {
+    Request(Request<BodyReader>),
+    Response(Response<B>),
+    Empty,
+}
+
+impl<B> Exchange<B> {
+    /// Replaces the request by the response of `handler`.
+    pub(super) fn run(&mut self, handler: impl FnOnce(Request<BodyReader>) -> Response<B>) {
+        if let Exchange::Request(request) = mem::replace(self, Exchange::Empty) {
+            *self = Exchange::Response(handler(request));
+        }
+    }
+}
+
+/// The output of a future that becomes a response with a body of type `B`.
+pub(super) trait Outcome<B> {
+    /// The error with which the connection ends.
     type Error;
 
-    fn outcome(error: E) -> Result<Response<Reply<B>>, Self::Error>;
+    /// Returns the response, or the status of one.
+    fn into_response(self) -> Result<Result<Response<B>, StatusCode>, Self::Error>;
 }
 
-/// The connection ends with the error. It is that of a service.
-pub(super) struct Fails;
-
-impl<E, B> OnError<E, B> for Fails {
+/// The output of a service.
+impl<B, E> Outcome<B> for Result<Response<B>, E> {
     type Error = E;
 
-    fn outcome(error: E) -> Result<Response<Reply<B>>, E> {
-        Err(error)
+    fn into_response(self) -> Result<Result<Response<B>, StatusCode>, E> {
+        self.map(Ok)
     }
 }
 
-/// The response has status 500. The error is that of a fiber, such as a panic.
-pub(super) struct Answers500;
-
-impl<E, B> OnError<E, B> for Answers500 {
+/// The output of a handler's fiber. If it has panicked, the response has status 500.
+impl<B, E> Outcome<B> for Result<Box<Exchange<B>>, E> {
     type Error = Infallible;
 
-    fn outcome(_: E) -> Result<Response<Reply<B>>, Infallible> {
-        Ok(Reply::status(StatusCode::INTERNAL_SERVER_ERROR))
+    fn into_response(self) -> Result<Result<Response<B>, StatusCode>, Infallible> {
+        Ok(match self.map(|exchange| *exchange) {
+            Ok(Exchange::Response(response)) => Ok(response),
+            _ => Err(StatusCode::INTERNAL_SERVER_ERROR),
+        })
     }
 }
 
-/// The future of the response to one request. `F` is that of its handler or service, `C` is an
-/// [`OnError`].
-pub(super) struct Answer<F, C> {
+/// The future of the response to one request. `F` is that of its handler or service, `B` is the
+/// body of its responses.
+pub(super) struct Answer<F, B> {
     /// The future, or the status with which the request is refused.
     response: Result<F, StatusCode>,
     /// The entry of the request, which the body of the response takes over.
@@ -61,47 +83,47 @@ pub(super) struct Answer<F, C> {
     decision: Option<Decision>,
     /// Ready when the request has taken too long, and the time of that.
     late: Option<Box<(Instant, Sleep)>>,
-    on_error: PhantomData<C>,
+    body: PhantomData<fn() -> B>,
 }
 
-impl<F, C> Answer<F, C> {
+impl<F, B> Answer<F, B> {
     pub(super) fn new(
         response: Result<F, StatusCode>,
         flight: Flight,
         decision: Option<Decision>,
-    ) -> Answer<F, C> {
-        Answer { response, flight: Some(flight), decision, late: None, on_error: PhantomData }
+    ) -> Answer<F, B> {
+        Answer { response, flight: Some(flight), decision, late: None, body: PhantomData }
     }
 
     /// Ends the request at `deadline`: with status 503 if there is no response, and otherwise by
     /// breaking off its body.
-    pub(super) fn by(mut self, deadline: Option<Instant>) -> Answer<F, C> {
+    pub(super) fn by(mut self, deadline: Option<Instant>) -> Answer<F, B> {
         self.late = deadline.map(|at| Box::new((at, sleep_until(at))));
         self
     }
 }
 
-impl<F, C, B, E> Answer<F, C>
+impl<F, B, O> Answer<F, B>
 where
-    F: Future<Output = Result<Response<B>, E>> + Unpin,
-    C: OnError<E, B>,
+    F: Future<Output = O> + Unpin,
+    O: Outcome<B>,
 {
     fn poll_response(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<Reply<B>>, C::Error>> {
+    ) -> Poll<Result<Response<Reply<B>>, O::Error>> {
         let response = match &mut self.response {
             Ok(response) => response,
             Err(refused) => return Poll::Ready(Ok(Reply::status(*refused))),
         };
         if let Poll::Ready(outcome) = Pin::new(response).poll(cx) {
-            return Poll::Ready(match outcome {
+            return Poll::Ready(outcome.into_response().map(|response| match response {
                 Ok(response) => {
                     let by = self.late.as_ref().map(|late| late.0);
-                    Ok(response.map(|body| Reply::new(body, self.flight.take(), by)))
+                    response.map(|body| Reply::new(body, self.flight.take(), by))
                 }
-                Err(error) => C::outcome(error),
-            });
+                Err(status) => Reply::status(status),
+            }));
         }
         let Some(late) = &mut self.late else { return Poll::Pending };
         if Pin::new(&mut late.1).poll(cx).is_pending() {
@@ -113,14 +135,14 @@ where
 }
 
 /// It contains no pinned data.
-impl<F, C> Unpin for Answer<F, C> {}
+impl<F, B> Unpin for Answer<F, B> {}
 
-impl<F, C, B, E> Future for Answer<F, C>
+impl<F, B, O> Future for Answer<F, B>
 where
-    F: Future<Output = Result<Response<B>, E>> + Unpin,
-    C: OnError<E, B>,
+    F: Future<Output = O> + Unpin,
+    O: Outcome<B>,
 {
-    type Output = Result<Response<Reply<B>>, C::Error>;
+    type Output = Result<Response<Reply<B>>, O::Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let polled = self.poll_response(cx);

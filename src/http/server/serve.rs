@@ -13,7 +13,7 @@ use hyper::{Request, Response, StatusCode, Version};
 use crate::future::{spawn_now, try_block_on};
 use crate::http::body::BodyReader;
 use crate::http::error::error_of;
-use crate::http::server::answer::{Answer, Answers500, Fails, OnError};
+use crate::http::server::answer::{Answer, Exchange, Outcome};
 use crate::http::server::graceful::Member;
 use crate::http::server::intake::Intake;
 use crate::http::server::life::{Flight, Handling, Life};
@@ -57,13 +57,15 @@ impl Http {
                 true => BodyReader::new(body),
                 false => BodyReader::within(body, Intake::new(&settings.limits, life)),
             });
+            let mut exchange = Box::new(Exchange::Request(request));
             // Not `spawn`: a handler that does not wait then runs on a warm stack, with no wake.
             spawn_now(move || {
                 let _handling = handling;
-                handler(request)
+                exchange.run(handler);
+                exchange
             })
         };
-        self.serve::<_, _, _, _, _, Answers500>(stream, &life, call)
+        self.serve(stream, &life, call)
     }
 
     /// Serves one connection until it ends with a service of hyper, whose futures must not block.
@@ -101,16 +103,16 @@ impl Http {
     {
         // The box makes the future small, and movable.
         let call = move |request| Box::pin(service.call(request));
-        self.serve::<_, _, _, _, _, Fails>(stream, &Arc::new(Life::default()), call)
+        self.serve(stream, &Arc::new(Life::default()), call)
     }
 
     #[track_caller]
-    fn serve<S, C, F, B, E, O>(&self, stream: S, life: &Arc<Life>, call: C) -> hyper::Result<()>
+    fn serve<S, C, F, B, O>(&self, stream: S, life: &Arc<Life>, call: C) -> hyper::Result<()>
     where
         S: PollIo + Unpin + Send + 'static,
         C: Fn(Request<Incoming>) -> F,
-        F: Future<Output = Result<Response<B>, E>> + Unpin + 'static,
-        O: OnError<E, B> + 'static,
+        F: Future<Output = O> + Unpin + 'static,
+        O: Outcome<B>,
         O::Error: Into<Box<dyn Error + Send + Sync>>,
         B: Body + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -126,7 +128,7 @@ impl Http {
                 None => Ok(call(request)),
                 Some(refused) => Err(refused),
             };
-            Answer::<_, O>::new(response, flight, decision).by(by)
+            Answer::new(response, flight, decision).by(by)
         });
 
         let _close = CloseOnDrop(life);

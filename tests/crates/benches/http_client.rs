@@ -1,4 +1,4 @@
-//! The client for URLs beside reqwest: 20,000 requests by 100 fibers, beside the same requests by
+//! The client for URLs beside reqwest: 10,000 requests by 100 fibers, beside the same requests by
 //! 100 tasks of tokio in the same run.
 //!
 //! ```text
@@ -34,7 +34,7 @@ use tokio::runtime::Builder;
 /// The number of fibers or tasks, each of which has a connection.
 const CLIENTS: usize = 100;
 /// The requests of each.
-const EACH: usize = 200;
+const EACH: usize = 100;
 /// The first word of the command line of the server.
 const SERVE: &str = "serve";
 
@@ -83,7 +83,11 @@ fn main() {
 }
 
 /// Returns the median of a figure of a way, and that of its ratios to reqwest, with their spread.
-fn summary(costs: &[[Cost; WAYS.len()]], way: usize, figure: impl Fn(Cost) -> f64) -> (f64, String) {
+fn summary(
+    costs: &[[Cost; WAYS.len()]],
+    way: usize,
+    figure: impl Fn(Cost) -> f64,
+) -> (f64, String) {
     let middle = costs.len() / 2;
     let figures = sorted(costs.iter().map(|costs| figure(costs[way])));
     let ratios = sorted(costs.iter().map(|costs| {
@@ -121,7 +125,7 @@ fn processor_time() -> Duration {
     let threads = fs::read_dir("/proc/self/task").unwrap();
     let nanos = threads.filter_map(|thread| {
         let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-        text.split_ascii_whitespace().next()?.parse().ok()
+        text.split_ascii_whitespace().next()?.parse::<u64>().ok()
     });
     Duration::from_nanos(nanos.sum())
 }
@@ -192,7 +196,8 @@ impl Server {
     /// Starts the server, and moves this thread to the other processor.
     fn start() -> Server {
         let allowed = sched_getaffinity(None).unwrap();
-        let numbers: Vec<_> = (0..CpuSet::MAX_CPU).filter(|number| allowed.is_set(*number)).collect();
+        let numbers: Vec<_> =
+            (0..CpuSet::MAX_CPU).filter(|number| allowed.is_set(*number)).collect();
         // A process starts on the processor of its parent.
         pin(numbers[0]);
         let mut command = Command::new(env::current_exe().unwrap());
@@ -227,8 +232,8 @@ fn serve() {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             stream.set_nodelay(true).unwrap();
-            let connection = http1::Builder::new()
-                .serve_connection(TokioIo::new(stream), service_fn(answer));
+            let connection =
+                http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
             tokio::spawn(connection);
         }
     });
