@@ -28,6 +28,7 @@ use crate::http::server::upgrade::Decision;
 ///
 /// Both are hundreds of bytes, which would be moved a dozen times on the way into a fiber and out
 /// of it.
+#[allow(clippy::large_enum_variant, reason = "it is in a box")]
 pub(super) enum Exchange<B> {
     Request(Request<BodyReader>),
     Response(Response<B>),
