@@ -23,6 +23,8 @@ const BODY: &str = "Hello, World!";
 pub(crate) enum Service {
     Echo,
     Http,
+    /// HTTP/2 without TLS, by prior knowledge.
+    Http2,
 }
 
 /// The requests that are made of it.
@@ -47,6 +49,7 @@ impl Service {
         match self {
             Self::Echo => "echo",
             Self::Http => "http",
+            Self::Http2 => "http2",
         }
     }
 }

@@ -30,6 +30,8 @@ mod server;
 mod smoke;
 #[cfg(target_os = "linux")]
 mod syscalls;
+#[cfg(target_os = "linux")]
+mod tools;
 
 #[cfg(target_os = "linux")]
 fn main() -> Result<(), Failure> {
@@ -46,6 +48,7 @@ fn main() -> Result<(), Failure> {
         Mode::Matrix => matrix::run(&options),
         Mode::Idle => idle::run(&options),
         Mode::SystemCalls => syscalls::run(&options),
+        Mode::Tools => tools::run(&options),
     }
 }
 

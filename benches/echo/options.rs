@@ -8,6 +8,7 @@
 //!     --test                  only checks that all of them work
 //!     --idle                  memory of an idle connection
 //!     --syscalls              system calls per request; needs perf, and root
+//!     --tools                 HTTP by wrk and h2load; needs the feature http2
 //!
 //!     --only c,fibra          these contenders
 //!     --threads 2             the servers with two threads, on both processors, beside the load
@@ -42,6 +43,7 @@ pub(crate) enum Mode {
     Matrix,
     Idle,
     SystemCalls,
+    Tools,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -72,6 +74,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Options, Failure> {
             }
             "--idle" => options.mode = Mode::Idle,
             "--syscalls" => options.mode = Mode::SystemCalls,
+            "--tools" => options.mode = Mode::Tools,
             "--full" => options.effort = Effort::Full,
             "--only" => options.contenders = contenders(value()?)?,
             "--threads" => options.contenders = with_threads(value()?.parse()?),

@@ -95,7 +95,7 @@ fn share(row: &Row, limit: &Row, figure: fn(&Sample) -> f64) -> String {
 }
 
 /// The median.
-fn middle(mut values: Vec<f64>) -> f64 {
+pub(crate) fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let half = values.len() / 2;
     if values.len() % 2 == 1 { values[half] } else { (values[half - 1] + values[half]) / 2.0 }

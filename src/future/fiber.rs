@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::fiber::exit::JoinError;
-use crate::sched::api::completion::Completion;
+use crate::sched::api::completion::{Awaited, Completion};
 use crate::sched::api::spawn;
 use crate::sched::core::scheduler::current_fiber;
 
@@ -57,7 +57,8 @@ where
     T: 'static,
 {
     let sched = current_fiber().sched;
-    FiberFuture { completion: Completion::of(sched, spawn::spawn(f)) }
+    let completion = Completion::of(sched, spawn::spawn(f));
+    FiberFuture { outcome: Awaited::Waits(completion) }
 }
 
 /// Runs `f` in a new fiber like [`spawn`], but immediately, until it first waits or ends: if it
@@ -86,7 +87,9 @@ where
     T: 'static,
 {
     let sched = current_fiber().sched;
-    FiberFuture { completion: Completion::of(sched, spawn::spawn_now(f)) }
+    let mut fiber = spawn::spawn_now(f);
+    let ended = Awaited::ended(&mut fiber);
+    FiberFuture { outcome: ended.unwrap_or_else(|| Awaited::Waits(Completion::of(sched, fiber))) }
 }
 
 /// A fiber as a future, returned by [`spawn`] and [`spawn_now`]. Its output is the result of
@@ -119,7 +122,7 @@ where
 /// ```
 #[must_use = "the fiber is killed when its future is dropped"]
 pub struct FiberFuture<T> {
-    completion: Completion<T>,
+    outcome: Awaited<T>,
 }
 
 /// It contains no pinned data.
@@ -134,12 +137,12 @@ impl<T> Future for FiberFuture<T> {
     ///
     /// Panics if an earlier poll has returned the outcome.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        self.completion.poll(cx)
+        self.get_mut().outcome.poll(cx)
     }
 }
 
 impl<T> fmt::Debug for FiberFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FiberFuture").field("fiber", &self.completion.id()).finish_non_exhaustive()
+        f.debug_struct("FiberFuture").field("fiber", &self.outcome.id()).finish_non_exhaustive()
     }
 }

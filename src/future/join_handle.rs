@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
-use crate::sched::api::completion::Completion;
+use crate::sched::api::completion::{Awaited, Completion};
 use crate::sched::api::handle::tell_of_end;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::api::scoped_join::ScopedJoinHandle;
@@ -35,13 +35,7 @@ use crate::sched::core::scheduler::{current_fiber, scheduler};
 /// ```
 #[must_use = "futures do nothing unless they are polled"]
 pub struct JoinFuture<T> {
-    state: State<T>,
-}
-
-enum State<T> {
-    Waits(Completion<T>),
-    /// It had ended before. The outcome is taken once.
-    Ended(Option<Result<T, JoinError>>),
+    outcome: Awaited<T>,
 }
 
 impl<T: 'static> IntoFuture for JoinHandle<T> {
@@ -55,11 +49,11 @@ impl<T: 'static> IntoFuture for JoinHandle<T> {
     /// Panics outside of a fiber, unless the fiber has ended.
     #[track_caller]
     fn into_future(mut self) -> JoinFuture<T> {
-        let state = match self.try_join() {
-            Some(outcome) => State::Ended(Some(outcome)),
-            None => State::Waits(Completion::detaching(current_fiber().sched, self)),
+        let outcome = match Awaited::ended(&mut self) {
+            Some(outcome) => outcome,
+            None => Awaited::Waits(Completion::detaching(current_fiber().sched, self)),
         };
-        JoinFuture { state }
+        JoinFuture { outcome }
     }
 }
 
@@ -75,12 +69,7 @@ impl<T> Future for JoinFuture<T> {
     ///
     /// Panics if an earlier poll has returned the outcome.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, JoinError>> {
-        match &mut self.get_mut().state {
-            State::Waits(completion) => completion.poll(cx),
-            State::Ended(outcome) => Poll::Ready(
-                outcome.take().expect("the future of a fiber was polled again after it was ready"),
-            ),
-        }
+        self.get_mut().outcome.poll(cx)
     }
 }
 

@@ -52,6 +52,10 @@ pub struct Io<S> {
     in_a_row: u8,
 }
 
+/// The number of bytes up to which several buffers are written as one: the head of a response and
+/// a short body.
+const SMALL: usize = 1024;
+
 impl<S: PollIo> Io<S> {
     /// Wraps `stream`.
     pub fn new(stream: S) -> Io<S> {
@@ -128,7 +132,7 @@ impl<S: PollIo + Unpin> Write for Io<S> {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.poll_fairly(cx, |stream, cx| stream.poll_write_vectored(cx, data))
+        self.poll_fairly(cx, |stream, cx| poll_write_parts(stream, cx, data))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -142,4 +146,28 @@ impl<S: PollIo + Unpin> Write for Io<S> {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.stream.poll_shutdown(cx)
     }
+}
+
+/// Writes buffers, and those of up to [`SMALL`] bytes in total as one: the kernel needs more time
+/// for two buffers than this takes to copy them.
+fn poll_write_parts(
+    stream: &impl PollIo,
+    cx: &mut Context<'_>,
+    data: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    if let [data] = data {
+        return stream.poll_write(cx, data);
+    }
+    let length = data.iter().fold(0, |sum: usize, part| sum.saturating_add(part.len()));
+    if SMALL < length {
+        return stream.poll_write_vectored(cx, data);
+    }
+    let mut joined = [0; SMALL];
+    let mut rest = &mut joined[..];
+    for part in data {
+        let (place, behind) = rest.split_at_mut(part.len());
+        place.copy_from_slice(part);
+        rest = behind;
+    }
+    stream.poll_write(cx, &joined[..length])
 }

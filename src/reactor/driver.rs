@@ -319,8 +319,9 @@ impl Idle for Driver {
     }
 
     fn take_wakers(&self) -> Vec<Waker> {
-        let slots = self.slots.borrow();
-        slots.iter().flatten().flat_map(|registration| registration.take_wakers()).collect()
+        let (slots, mut wakers) = (self.slots.borrow(), Vec::new());
+        slots.iter().flatten().for_each(|registration| registration.take_wakers(&mut wakers));
+        wakers
     }
 
     fn as_any(&self) -> &dyn Any {

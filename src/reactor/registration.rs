@@ -200,13 +200,14 @@ impl Registration {
             return;
         }
         if let Some(sched) = scheduler() {
-            self.tasks(direction).take().for_each(|waker| sched.wake_by(waker));
+            self.tasks(direction).take(|waker| sched.wake_by(waker));
         }
     }
 
-    /// Removes and returns the wakers. Dropping them may run user code.
-    pub(super) fn take_wakers(&self) -> impl Iterator<Item = Waker> + use<> {
-        self.reading.take().chain(self.writing.take())
+    /// Moves the wakers to `to`. Dropping them may run user code.
+    pub(super) fn take_wakers(&self, to: &mut Vec<Waker>) {
+        self.reading.take(|waker| to.push(waker));
+        self.writing.take(|waker| to.push(waker));
     }
 
     /// Wakes all futures, because the descriptor is about to be closed: each finds that out by

@@ -71,10 +71,16 @@ impl Tasks {
         }
     }
 
-    /// Removes and returns all wakers, to be woken.
-    pub(super) fn take(&self) -> impl Iterator<Item = Waker> + use<> {
+    /// Removes all wakers, and then calls `each` with each of them.
+    pub(super) fn take(&self, mut each: impl FnMut(Waker)) {
         let (first, others) = (self.first.take(), self.others.take());
-        first.into_iter().chain(others.into_values()).map(|task| task.waker)
+        if let Some(task) = first {
+            each(task.waker);
+        }
+        // The table is hardly ever used, and its iterator is not small.
+        if !others.is_empty() {
+            others.into_values().for_each(|task| each(task.waker));
+        }
     }
 
     /// Removes the wakers of a future that does not wait any more, whichever fiber has polled it.

@@ -1,6 +1,6 @@
 //! A fiber as a future that is polled, dropped and read on any thread.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use fibra::JoinError;
-use fibra::future::{FiberFuture, block_on, spawn, spawn_now};
+use fibra::future::{FiberFuture, JoinFuture, block_on, spawn, spawn_now};
 
 use crate::support::{OnDrop, apart, check, in_child, log, ms, name_of, run_virtually, stderr};
 
@@ -187,10 +187,15 @@ fn a_panic_that_no_one_awaits_is_reported_once() {
         fibra::run(|| {
             let future = spawn_now(|| std::panic::resume_unwind(Box::new("burnt")));
             drop::<FiberFuture<()>>(future);
+            let handle = fibra::spawn_now(|| std::panic::resume_unwind(Box::new("drowned")));
+            drop::<JoinFuture<()>>(handle.into_future());
         });
     });
     let text = stderr(&child);
-    assert_eq!(text.matches("panicked and was not joined: burnt").count(), 1, "{text}");
+    for payload in ["burnt", "drowned"] {
+        let report = format!("panicked and was not joined: {payload}");
+        assert_eq!(text.matches(&report).count(), 1, "{text}");
+    }
 }
 
 /// A waker of another crate, which runs user code.

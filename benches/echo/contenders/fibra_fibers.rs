@@ -17,7 +17,11 @@ pub(super) const STACK: usize = 64 * 1024;
 
 pub(crate) fn serve(service: Service) -> io::Result<()> {
     fibra::run(|| {
-        let http = Http::new();
+        let http = match service {
+            #[cfg(feature = "http2")]
+            Service::Http2 => Http::new().http2_only(),
+            _ => Http::new(),
+        };
         let listener = TcpListener::bind(ANY_PORT)?;
         announce(listener.local_addr()?);
         loop {
@@ -26,7 +30,7 @@ pub(crate) fn serve(service: Service) -> io::Result<()> {
             let connection = fibra::Builder::new().stack_size(STACK);
             match service {
                 Service::Echo => connection.spawn(|| drop(echo(stream))).detach(),
-                Service::Http => {
+                Service::Http | Service::Http2 => {
                     let http = http.clone();
                     connection.spawn(move || drop(http.serve_connection(stream, hello))).detach();
                 }

@@ -10,7 +10,7 @@ use fibra::net::{TcpBuilder, TcpListener, TcpStream};
 use fibra::server::Server;
 
 use super::fibra_fibers::{STACK, echo, hello};
-use super::{ANY_PORT, THREADS, announce};
+use super::{ANY_PORT, THREADS, announce, no_http};
 use crate::exchange::Service;
 
 /// Serves with one listener.
@@ -22,6 +22,7 @@ pub(crate) fn one_listener(service: Service) -> io::Result<()> {
         match service {
             Service::Echo => server.start_on_each(|stream, _| echo(stream)).wait(),
             Service::Http => server.start_on_each(http()).wait(),
+            Service::Http2 => Err(no_http()),
         }
     })
 }
@@ -35,6 +36,7 @@ pub(crate) fn listener_each(service: Service) -> io::Result<()> {
         match service {
             Service::Echo => server.start_on_each(|stream, _| echo(stream)).wait(),
             Service::Http => server.start_on_each(http()).wait(),
+            Service::Http2 => Err(no_http()),
         }
     })
 }

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::Failure;
-use crate::exchange::{Load, Service};
+use crate::exchange::Service;
 use crate::sample::Point;
 
 /// The largest number of bytes that a server reads in one call.
@@ -35,7 +35,7 @@ pub(crate) struct Contender {
     /// The number of processors that the server may use.
     pub(crate) threads: usize,
     pub(crate) most_connections: usize,
-    serves_http: bool,
+    serves: &'static [Service],
 }
 
 pub(crate) enum Program {
@@ -45,96 +45,107 @@ pub(crate) enum Program {
     Peer(&'static str),
 }
 
+const ECHO: &[Service] = &[Service::Echo];
+const HTTP: &[Service] = &[Service::Echo, Service::Http];
+const HTTP2: &[Service] = match cfg!(feature = "http2") {
+    true => &[Service::Echo, Service::Http, Service::Http2],
+    false => HTTP,
+};
+
 pub(crate) const ALL: &[Contender] = &[
     Contender {
         name: LIMITS[0],
         program: Program::Peer("echo_epoll"),
         threads: 1,
         most_connections: MANY,
-        serves_http: true,
+        serves: HTTP,
     },
     Contender {
         name: "fibra",
         program: Program::Here { serve: fibra_fibers::serve },
         threads: 1,
         most_connections: MANY,
-        serves_http: true,
+        serves: HTTP2,
     },
     Contender {
         name: "tokio",
         program: Program::Here { serve: tokio_current_thread::serve },
         threads: 1,
         most_connections: MANY,
-        serves_http: true,
+        serves: HTTP2,
     },
     Contender {
         name: "may",
         program: Program::Here { serve: may_one_worker::serve },
         threads: 1,
         most_connections: MANY,
-        serves_http: false,
+        serves: ECHO,
     },
     Contender {
         name: "threads",
         program: Program::Here { serve: std_threads::serve },
         threads: 1,
         most_connections: 1000,
-        serves_http: false,
+        serves: ECHO,
     },
     Contender {
         name: "go",
         program: Program::Peer("echo_go"),
         threads: 1,
         most_connections: MANY,
-        serves_http: true,
+        serves: HTTP,
     },
     Contender {
         name: "gevent",
         program: Program::Peer("echo_gevent"),
         threads: 1,
         most_connections: MANY,
-        serves_http: true,
+        serves: HTTP,
     },
     Contender {
         name: "fibra-2",
         program: Program::Here { serve: fibra_two_threads::one_listener },
         threads: THREADS,
         most_connections: MANY,
-        serves_http: true,
+        serves: HTTP,
     },
     Contender {
         name: "ports-2",
         program: Program::Here { serve: fibra_two_threads::listener_each },
         threads: THREADS,
         most_connections: MANY,
-        serves_http: true,
+        serves: HTTP,
     },
     Contender {
         name: LIMITS[1],
         program: Program::Here { serve: tokio_multi_thread::serve },
         threads: THREADS,
         most_connections: MANY,
-        serves_http: true,
+        serves: HTTP,
     },
     Contender {
         name: "may-2",
         program: Program::Here { serve: may_one_worker::serve_on_two },
         threads: THREADS,
         most_connections: MANY,
-        serves_http: false,
+        serves: ECHO,
     },
     Contender {
         name: "go-2",
         program: Program::Peer("echo_go"),
         threads: THREADS,
         most_connections: MANY,
-        serves_http: true,
+        serves: HTTP,
     },
 ];
 
 impl Contender {
     pub(crate) fn can(&self, point: Point) -> bool {
-        point.connections <= self.most_connections && (point.load != Load::Http || self.serves_http)
+        point.connections <= self.most_connections && self.serves(point.load.service())
+    }
+
+    pub(crate) fn serves(&self, service: Service) -> bool {
+        self.serves.contains(&service)
     }
 
     /// Returns the path of a peer, if it has been built.
@@ -162,11 +173,10 @@ pub(crate) fn usable(contenders: &[&'static Contender]) -> Vec<&'static Contende
 
 /// Runs a server process: `words` are the contender's name and its service.
 pub(crate) fn serve_here(words: &[String]) -> Result<(), Failure> {
-    let [name, service] = words else { return Err("--serve <contender> echo|http".into()) };
-    let service = match service.as_str() {
-        "http" => Service::Http,
-        _ => Service::Echo,
-    };
+    let [name, word] = words else { return Err("--serve <contender> echo|http|http2".into()) };
+    let services = [Service::Echo, Service::Http, Service::Http2];
+    let service = services.into_iter().find(|service| service.word() == word);
+    let service = service.ok_or(format!("{word} is not a service"))?;
     let contender = ALL.iter().find(|contender| contender.name == name);
     match contender.map(|contender| &contender.program) {
         Some(Program::Here { serve }) => Ok(serve(service)?),
@@ -179,7 +189,7 @@ pub(crate) fn announce(address: SocketAddr) {
     println!("{}", address.port());
 }
 
-/// Returns the error of a server without HTTP.
+/// Returns the error of a server without this version of HTTP.
 pub(crate) fn no_http() -> io::Error {
     io::ErrorKind::Unsupported.into()
 }

@@ -32,6 +32,10 @@ pub(super) async fn accept(service: Service) -> io::Result<()> {
         match service {
             Service::Echo => drop(tokio::spawn(echo(stream))),
             Service::Http => drop(tokio::spawn(http(stream))),
+            #[cfg(feature = "http2")]
+            Service::Http2 => drop(tokio::spawn(http2(stream))),
+            #[cfg(not(feature = "http2"))]
+            Service::Http2 => return Err(super::no_http()),
         }
     }
 }
@@ -51,6 +55,12 @@ async fn http(stream: TcpStream) -> hyper::Result<()> {
     let mut http = http1::Builder::new();
     // For hyper's time limit for the head of a request, which the other contenders have as well.
     http.timer(TokioTimer::new());
+    http.serve_connection(TokioIo::new(stream), service_fn(hello)).await
+}
+
+#[cfg(feature = "http2")]
+async fn http2(stream: TcpStream) -> hyper::Result<()> {
+    let http = hyper::server::conn::http2::Builder::new(hyper_util::rt::TokioExecutor::new());
     http.serve_connection(TokioIo::new(stream), service_fn(hello)).await
 }
 

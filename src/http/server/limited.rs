@@ -59,7 +59,7 @@ impl Http {
     /// ```
     #[must_use]
     pub fn limit_body(&self, body: Incoming) -> LimitedBody {
-        let (left, patience) = (self.limits.body_size, self.limits.body);
+        let (left, patience) = (self.0.limits.body_size, self.0.limits.body);
         LimitedBody { body, left, patience, late: None, has_failed: false }
     }
 }

@@ -4,7 +4,7 @@
 //!   fiber of the connection: block_on(serve.rs)                 fiber of a request
 //!     socket <-> transport.rs <-> hyper -- request, chunks of its body --> handler
 //!                  |    (protocol.rs)   <-- response, chunks of its body --
-//!                  v notes                 (reply.rs)
+//!                  v notes                 (answer.rs, reply.rs)
 //!                life.rs --> watch.rs: time limits
 //! ```
 //!
@@ -16,6 +16,7 @@
 //! - An HTTP/2 connection is one task, with all its streams: each request has one fiber, that of
 //!   its handler.
 
+mod answer;
 mod graceful;
 pub(in crate::http) mod intake;
 mod life;

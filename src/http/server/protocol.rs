@@ -21,7 +21,7 @@ use crate::http::error::error_of;
 #[cfg(feature = "http2")]
 use crate::http::rt::FiberTimer;
 use crate::http::server::life::Life;
-use crate::http::server::settings::Http;
+use crate::http::server::settings::Settings;
 #[cfg(feature = "http2")]
 use crate::http::server::settings::Versions;
 #[cfg(feature = "http2")]
@@ -37,7 +37,7 @@ const SEND_BUFFER: usize = 64 << 10;
 /// A connection, whose version may be unknown so far.
 pub(super) struct Protocol<'a, S: PollIo + Unpin, V: HttpService<Incoming>> {
     #[cfg_attr(not(feature = "http2"), allow(dead_code, reason = "to start HTTP/2"))]
-    http: &'a Http,
+    http: &'a Settings,
     #[cfg_attr(not(feature = "http2"), allow(dead_code, reason = "to note HTTP/2"))]
     life: &'a Arc<Life>,
     state: State<S, V>,
@@ -63,7 +63,7 @@ where
     <V::ResBody as Body>::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     pub(super) fn new(
-        http: &'a Http,
+        http: &'a Settings,
         life: &'a Arc<Life>,
         stream: S,
         service: V,
@@ -145,7 +145,7 @@ where
     }
 }
 
-fn start_http1<S, V>(http: &Http, transport: Transport<S>, service: V) -> State<S, V>
+fn start_http1<S, V>(http: &Settings, transport: Transport<S>, service: V) -> State<S, V>
 where
     S: PollIo + Unpin + Send + 'static,
     V: HttpService<Incoming>,
@@ -156,7 +156,12 @@ where
 }
 
 #[cfg(feature = "http2")]
-fn start_http2<S, V>(http: &Http, life: &Life, transport: Transport<S>, service: V) -> State<S, V>
+fn start_http2<S, V>(
+    http: &Settings,
+    life: &Life,
+    transport: Transport<S>,
+    service: V,
+) -> State<S, V>
 where
     S: PollIo + Unpin + Send + 'static,
     V: HttpService<Incoming>,

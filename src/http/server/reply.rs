@@ -18,13 +18,15 @@ use crate::http::server::life::Flight;
 pub(super) struct Reply<B> {
     body: Option<Pin<Box<B>>>,
     /// Ready when the response has taken too long.
-    late: Option<Sleep>,
+    late: Option<Box<Sleep>>,
     _flight: Option<Flight>,
 }
 
 impl<B> Reply<B> {
-    pub(super) fn new(body: B, flight: Flight) -> Reply<B> {
-        Reply { body: Some(Box::pin(body)), late: None, _flight: Some(flight) }
+    /// Creates the body of the response to the request of `flight`. It is broken off at `deadline`.
+    pub(super) fn new(body: B, flight: Option<Flight>, deadline: Option<Instant>) -> Reply<B> {
+        let late = deadline.map(|at| Box::new(sleep_until(at)));
+        Reply { body: Some(Box::pin(body)), late, _flight: flight }
     }
 
     /// Returns a response that consists of a status.
@@ -34,11 +36,6 @@ impl<B> Reply<B> {
         *response.status_mut() = status;
         response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         response
-    }
-
-    /// Breaks the body off at `deadline`.
-    pub(super) fn limit(&mut self, deadline: Instant) {
-        self.late = Some(sleep_until(deadline));
     }
 }
 
@@ -56,7 +53,7 @@ where
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let polled = body.as_mut().poll_frame(cx);
         let Some(late) = &mut self.late else { return into_boxed(polled) };
-        if polled.is_pending() && Pin::new(late).poll(cx).is_ready() {
+        if polled.is_pending() && Pin::new(&mut **late).poll(cx).is_ready() {
             let text = "the request has taken longer than `Http::request_timeout`";
             return Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, text).into())));
         }

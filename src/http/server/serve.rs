@@ -1,26 +1,23 @@
 //! The calls that serve one connection, in the fiber of the caller.
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::Instant;
+use std::task::{Context, Poll, ready};
 
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, HOST};
-use hyper::service::{Service, service_fn};
+use hyper::service::{HttpService, Service, service_fn};
 use hyper::{Request, Response, StatusCode, Version};
 
-use crate::future::{sleep_until, spawn_now, try_block_on};
+use crate::future::{spawn_now, try_block_on};
 use crate::http::body::BodyReader;
 use crate::http::error::error_of;
+use crate::http::server::answer::{Answer, Exchange, Outcome};
 use crate::http::server::graceful::Member;
 use crate::http::server::intake::Intake;
 use crate::http::server::life::{Flight, Handling, Life};
 use crate::http::server::protocol::Protocol;
-use crate::http::server::reply::Reply;
 use crate::http::server::settings::{Http, Limits};
 use crate::http::server::upgrade::Decision;
 use crate::http::server::watch::{Verdict, Watch};
@@ -56,22 +53,21 @@ impl Http {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let life = Arc::new(Life::default());
-        let (limits, of_handlers) = (self.limits.clone(), life.clone());
-        let call = move |request: Request<Incoming>, flight| {
+        let (settings, of_handlers) = (self.0.clone(), life.clone());
+        let call = move |request: Request<Incoming>| {
             let (handler, life) = (handler.clone(), &of_handlers);
-            let (intake, handling) = (Intake::new(&limits, life), Handling::begin(life));
-            let request = request.map(|body| BodyReader::within(body, intake));
-            // Not `spawn`: a handler that does not wait then runs on a warm stack, with no wake.
-            let response = spawn_now(move || {
-                let _handling = handling;
-                handler(request)
+            let handling = (request.version() == Version::HTTP_2).then(|| Handling::begin(life));
+            let request = request.map(|body| match body.is_end_stream() {
+                true => BodyReader::new(body),
+                false => BodyReader::within(body, Intake::new(&settings.limits, life)),
             });
-            async move {
-                Ok::<_, Infallible>(match response.await {
-                    Ok(response) => response.map(|body| Reply::new(body, flight)),
-                    Err(_) => Reply::status(StatusCode::INTERNAL_SERVER_ERROR),
-                })
-            }
+            let mut exchange = Box::new(Exchange::Request(request));
+            // Not `spawn`: a handler that does not wait then runs on a warm stack, with no wake.
+            spawn_now(move || {
+                let _handling = handling;
+                exchange.run(handler);
+                exchange
+            })
         };
         self.serve(stream, &life, call)
     }
@@ -114,85 +110,114 @@ impl Http {
         B: Body + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let call = move |request, flight| {
-            let response = service.call(request);
-            async move { Ok(response.await?.map(|body| Reply::new(body, flight))) }
-        };
-        self.serve::<_, _, _, _, V::Error>(stream, &Arc::new(Life::default()), call)
+        // The box makes the future small, and movable.
+        let call = move |request| Box::pin(service.call(request));
+        self.serve(stream, &Arc::new(Life::default()), call)
     }
 
     #[track_caller]
-    fn serve<S, C, F, B, E>(&self, stream: S, life: &Arc<Life>, call: C) -> hyper::Result<()>
+    fn serve<S, C, F, B, O>(&self, stream: S, life: &Arc<Life>, call: C) -> hyper::Result<()>
     where
         S: PollIo + Unpin + Send + 'static,
-        C: Fn(Request<Incoming>, Flight) -> F,
-        F: Future<Output = Result<Response<Reply<B>>, E>> + 'static,
-        E: Into<Box<dyn Error + Send + Sync>>,
+        C: Fn(Request<Incoming>) -> F,
+        F: Future<Output = O> + Unpin + 'static,
+        O: Outcome<B>,
+        O::Error: Into<Box<dyn Error + Send + Sync>>,
         B: Body + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         current_fiber(); // here, and not in a handler, it panics if there is none
-        let limits = &*self.limits;
+        let settings = &*self.0;
+        let limits = &settings.limits;
         let service = service_fn(move |mut request: Request<Incoming>| {
             let by = limits.request.and_then(|limit| clock_now().checked_add(limit));
             let flight = Flight::begin(life);
             let decision = Decision::about(&mut request).inspect(|_| life.note_upgrade());
             let version = request.version();
-            let called = match check(&request, limits, life) {
-                None => Ok(call(request, flight)),
+            let response = match check(&request, limits, life) {
+                None => Ok(call(request)),
                 Some(refused) => Err(refused),
             };
-            async move {
-                let response = match called {
-                    Ok(response) => by_deadline(response, by).await?,
-                    Err(refused) => Reply::status(refused),
-                };
-                let response = match is_interim(response.status(), version) {
-                    true => Reply::status(StatusCode::INTERNAL_SERVER_ERROR),
-                    false => response,
-                };
-                decision.into_iter().for_each(|decision| decision.by(response.status()));
-                Ok::<_, E>(response)
-            }
+            Answer::new(response, version, flight, decision).by(by)
         });
 
         let _close = CloseOnDrop(life);
-        let mut protocol = Protocol::new(self, life, stream, service);
-        let mut watch = Watch::new(limits, life);
-        let mut member = Member::of(self.ending());
-        // A connection that begins when others are asked to end may be that of a client which could
-        // not know. It serves one request.
-        let late = self.ending().is_begun();
-        let mut asked = false;
+        // It is made here, in its place, and by code that runs on the other stack.
+        let (mut parts, mut connection) = (Some((stream, service)), None);
+        on_warm_stack(|| {
+            let Some((stream, service)) = parts.take() else { return };
+            connection = Some(Connection {
+                protocol: Protocol::new(settings, life, stream, service),
+                watch: Watch::new(limits, life),
+                member: Member::of(&settings.graceful),
+                is_late: settings.graceful.is_begun(),
+                is_asked_to_end: false,
+                life,
+            });
+        });
         let served = try_block_on(poll_fn(|cx| {
-            loop {
-                let polled = on_warm_stack(|| protocol.poll(cx));
-                if polled.is_ready() {
-                    return polled;
-                }
-                let begins = late && life.is_new();
-                if !asked && !begins && member.is_asked_to_end(cx.waker()) {
-                    asked = true;
-                    protocol.graceful_shutdown();
-                    continue;
-                }
-                match watch.check(cx) {
-                    Verdict::Continue => return Poll::Pending,
-                    Verdict::Close => protocol.graceful_shutdown(),
-                    Verdict::Late(error) => return Poll::Ready(Err(error_of(error))),
-                    Verdict::LateHead(error) => {
-                        if protocol.is_http1() {
-                            life.note_late();
-                        }
-                        return Poll::Ready(Err(error_of(error)));
-                    }
+            if let Some(running) = &mut connection {
+                let ended = ready!(on_warm_stack(|| running.poll(cx)));
+                // This kills the handlers. Without an upgrade it drops the stream, too.
+                connection = None;
+                if ended.is_err() {
+                    return Poll::Ready(ended);
                 }
             }
+            life.poll_gone(cx).map(Ok)
         }));
-        // This kills the handlers. Without an upgrade it drops the stream, too.
-        drop(protocol);
-        served.unwrap_or_else(|killed| Err(error_of(killed)))?;
-        try_block_on(poll_fn(|cx| life.poll_gone(cx))).map_err(error_of)
+        served.unwrap_or_else(|killed| Err(error_of(killed)))
+    }
+}
+
+/// A connection with all that its fiber keeps while it waits.
+///
+/// It lies on the stack of its fiber, which has touched one page while the connection is idle: with
+/// this value that page is nearly full. So all code that needs more stack runs on another one,
+/// which all connections share.
+struct Connection<'a, S: PollIo + Unpin, V: HttpService<Incoming>> {
+    protocol: Protocol<'a, S, V>,
+    watch: Watch<'a>,
+    member: Member<'a>,
+    life: &'a Life,
+    /// Whether it began when others were asked to end. It may be that of a client which could not
+    /// know, so it serves one request.
+    is_late: bool,
+    is_asked_to_end: bool,
+}
+
+impl<S, V> Connection<'_, S, V>
+where
+    S: PollIo + Unpin + Send + 'static,
+    V: HttpService<Incoming>,
+    V::Future: 'static,
+    V::ResBody: 'static,
+    <V::ResBody as Body>::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        loop {
+            let polled = self.protocol.poll(cx);
+            if polled.is_ready() {
+                return polled;
+            }
+            let begins = self.is_late && self.life.is_new();
+            if !self.is_asked_to_end && !begins && self.member.is_asked_to_end(cx.waker()) {
+                self.is_asked_to_end = true;
+                self.protocol.graceful_shutdown();
+                continue;
+            }
+            match self.watch.check(cx) {
+                Verdict::Continue => return Poll::Pending,
+                Verdict::Close => self.protocol.graceful_shutdown(),
+                Verdict::Late(error) => return Poll::Ready(Err(error_of(error))),
+                Verdict::LateHead(error) => {
+                    if self.protocol.is_http1() {
+                        self.life.note_late();
+                    }
+                    return Poll::Ready(Err(error_of(error)));
+                }
+            }
+        }
     }
 }
 
@@ -224,13 +249,6 @@ fn check(request: &Request<Incoming>, limits: &Limits, life: &Life) -> Option<St
     None
 }
 
-/// Returns whether a status promises a later response, which would never come. A client of HTTP/2
-/// ends its connection if something else follows.
-fn is_interim(status: StatusCode, version: Version) -> bool {
-    let may_switch = version != Version::HTTP_2;
-    status.is_informational() && !(may_switch && status == StatusCode::SWITCHING_PROTOCOLS)
-}
-
 /// Returns whether a request names the host that it is for as its version demands: once, and in
 /// HTTP/1.0 at most once. Two names are a way to get past checks of the first one. In HTTP/2 the
 /// host is a part of the URI.
@@ -257,26 +275,4 @@ fn announced_size<B: Body>(request: &Request<B>) -> u64 {
     // Not every message without a length in `size_hint` lacks the header: see `Expect`.
     let header = || request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok();
     request.body().size_hint().exact().or_else(header).unwrap_or(0)
-}
-
-/// Waits for a response until `deadline`, and returns one with status 503 then.
-async fn by_deadline<F, B, E>(future: F, deadline: Option<Instant>) -> F::Output
-where
-    F: Future<Output = Result<Response<Reply<B>>, E>>,
-{
-    let Some(deadline) = deadline else { return future.await };
-    let mut future = pin!(future);
-    let mut late = sleep_until(deadline);
-    let in_time = poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(response) => Poll::Ready(Some(response)),
-        Poll::Pending => Pin::new(&mut late).poll(cx).map(|()| None),
-    });
-    match in_time.await {
-        Some(Ok(mut response)) => {
-            response.body_mut().limit(deadline);
-            Ok(response)
-        }
-        Some(Err(error)) => Err(error),
-        None => Ok(Reply::status(StatusCode::SERVICE_UNAVAILABLE)),
-    }
 }

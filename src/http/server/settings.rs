@@ -78,14 +78,21 @@ use crate::http::server::streams::StreamExecutor;
 /// })
 /// # .unwrap();
 /// ```
+///
+/// A clone is a counted reference to the same settings, until one of them is changed: it fits into
+/// the closure of each connection.
 #[derive(Clone)]
-pub struct Http {
+pub struct Http(pub(super) Arc<Settings>);
+
+/// The settings themselves.
+#[derive(Clone)]
+pub(super) struct Settings {
     pub(super) http1: http1::Builder,
     #[cfg(feature = "http2")]
-    pub(super) http2: Arc<[ChangeHttp2]>,
+    pub(super) http2: Vec<ChangeHttp2>,
     pub(super) versions: Versions,
-    pub(super) limits: Arc<Limits>,
-    graceful: Graceful,
+    pub(super) limits: Limits,
+    pub(super) graceful: Graceful,
 }
 
 /// A change to the settings of hyper for HTTP/2. It is made for each connection.
@@ -128,15 +135,15 @@ impl Http {
         // `head_timeout` is enforced here, without a timer for each request.
         http1.timer(FiberTimer).header_read_timeout(None).max_buf_size(BUFFER);
         let seconds = |seconds| Some(Duration::from_secs(seconds));
-        Http {
+        Http(Arc::new(Settings {
             http1,
             #[cfg(feature = "http2")]
-            http2: Arc::default(),
+            http2: Vec::new(),
             #[cfg(feature = "http2")]
             versions: Versions::Both,
             #[cfg(not(feature = "http2"))]
             versions: Versions::Http1,
-            limits: Arc::new(Limits {
+            limits: Limits {
                 head_size: 16 << 10,
                 headers: 100,
                 body_size: Some(2 << 20),
@@ -146,25 +153,23 @@ impl Http {
                 send: seconds(60),
                 idle: seconds(75),
                 request: None,
-            }),
+            },
             graceful: Graceful::default(),
-        }
+        }))
     }
 
     /// Serves HTTP/1 only, also if the client would like HTTP/2.
     #[must_use]
-    pub fn http1_only(mut self) -> Http {
-        self.versions = Versions::Http1;
-        self
+    pub fn http1_only(self) -> Http {
+        self.change(|settings| settings.versions = Versions::Http1)
     }
 
     /// Serves HTTP/2 only.
     #[cfg(feature = "http2")]
     #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
     #[must_use]
-    pub fn http2_only(mut self) -> Http {
-        self.versions = Versions::Http2;
-        self
+    pub fn http2_only(self) -> Http {
+        self.change(|settings| settings.versions = Versions::Http2)
     }
 
     /// Returns the protocols for `alpn_protocols` of a `rustls::ServerConfig`, the preferred one
@@ -178,7 +183,7 @@ impl Http {
     /// ```
     #[must_use]
     pub fn alpn_protocols(&self) -> Vec<Vec<u8>> {
-        let names: &[&[u8]] = match self.versions {
+        let names: &[&[u8]] = match self.0.versions {
             Versions::Http1 => &[b"http/1.1"],
             #[cfg(feature = "http2")]
             Versions::Http2 => &[b"h2"],
@@ -193,20 +198,24 @@ impl Http {
     /// The default of 16 KiB holds the largest cookies and tokens that browsers and proxies send
     /// (4 to 8 KiB each), and is also that of node and of hyper's HTTP/2.
     #[must_use]
-    pub fn max_head_size(mut self, bytes: usize) -> Http {
-        self.http1.max_buf_size(bytes.max(BUFFER));
-        self.change(|limits| limits.head_size = bytes)
+    pub fn max_head_size(self, bytes: usize) -> Http {
+        self.change(|settings| {
+            settings.http1.max_buf_size(bytes.max(BUFFER));
+            settings.limits.head_size = bytes;
+        })
     }
 
     /// Limits the number of headers of a request. Each takes memory beside its text, and time.
     ///
     /// The default is 100, as in Apache and hyper.
     #[must_use]
-    pub fn max_headers(mut self, number: usize) -> Http {
-        if number != 100 {
-            self.http1.max_headers(number);
-        }
-        self.change(|limits| limits.headers = number)
+    pub fn max_headers(self, number: usize) -> Http {
+        self.change(|settings| {
+            if number != 100 {
+                settings.http1.max_headers(number);
+            }
+            settings.limits.headers = number;
+        })
     }
 
     /// Limits the size of a request's body.
@@ -233,7 +242,7 @@ impl Http {
     #[must_use]
     #[doc(alias = "DefaultBodyLimit")]
     pub fn max_body_size(self, bytes: impl Into<Option<u64>>) -> Http {
-        self.change(|limits| limits.body_size = bytes.into())
+        self.change(|settings| settings.limits.body_size = bytes.into())
     }
 
     /// Limits the number of requests that are served at a time on one connection of HTTP/2. Each
@@ -244,7 +253,7 @@ impl Http {
     #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
     #[must_use]
     pub fn max_streams(self, number: u32) -> Http {
-        self.change(|limits| limits.streams = number)
+        self.change(|settings| settings.limits.streams = number)
     }
 
     /// Sends a ping to each client of HTTP/2 from which nothing has come for this long, and closes
@@ -283,7 +292,7 @@ impl Http {
     #[must_use]
     #[doc(alias = "header_read_timeout")]
     pub fn head_timeout(self, time: impl Into<Option<Duration>>) -> Http {
-        self.change(|limits| limits.head = time.into())
+        self.change(|settings| settings.limits.head = time.into())
     }
 
     /// Limits the time that a handler waits for the next bytes of a body. Its read fails with
@@ -292,7 +301,7 @@ impl Http {
     /// The default is 60 seconds, as in nginx. For services, see [`limit_body`](Http::limit_body).
     #[must_use]
     pub fn body_timeout(self, time: impl Into<Option<Duration>>) -> Http {
-        self.change(|limits| limits.body = time.into())
+        self.change(|settings| settings.limits.body = time.into())
     }
 
     /// Limits the time in which the client takes nothing of what is sent to it. Meanwhile the
@@ -301,7 +310,7 @@ impl Http {
     /// The default is 60 seconds, as in nginx.
     #[must_use]
     pub fn send_timeout(self, time: impl Into<Option<Duration>>) -> Http {
-        self.change(|limits| limits.send = time.into())
+        self.change(|settings| settings.limits.send = time.into())
     }
 
     /// Limits the time for which a connection stays open between two requests.
@@ -310,7 +319,7 @@ impl Http {
     /// proxies with 60 seconds: if a server closes first, it may cross with the next request.
     #[must_use]
     pub fn idle_timeout(self, time: impl Into<Option<Duration>>) -> Http {
-        self.change(|limits| limits.idle = time.into())
+        self.change(|settings| settings.limits.idle = time.into())
     }
 
     /// Limits the time of a whole request, from the end of its head to the end of its response.
@@ -329,7 +338,7 @@ impl Http {
     #[must_use]
     #[doc(alias = "TimeoutLayer")]
     pub fn request_timeout(self, time: impl Into<Option<Duration>>) -> Http {
-        self.change(|limits| limits.request = time.into())
+        self.change(|settings| settings.limits.request = time.into())
     }
 
     /// Serves clients of HTTP/1 that have shut down their side of the connection after a request.
@@ -337,9 +346,10 @@ impl Http {
     /// It is off by default: a handler is killed when its client closes. With it on, the server
     /// notices only when it sends that a client has gone. Turn it on for clients such as `nc -N`.
     #[must_use]
-    pub fn half_close(mut self, on: bool) -> Http {
-        self.http1.half_close(on);
-        self
+    pub fn half_close(self, on: bool) -> Http {
+        self.change(|settings| {
+            settings.http1.half_close(on);
+        })
     }
 
     /// Changes hyper's settings for HTTP/1.
@@ -352,9 +362,8 @@ impl Http {
     /// });
     /// ```
     #[must_use]
-    pub fn with_http1(mut self, change: impl FnOnce(&mut http1::Builder)) -> Http {
-        change(&mut self.http1);
-        self
+    pub fn with_http1(self, change: impl FnOnce(&mut http1::Builder)) -> Http {
+        self.change(|settings| change(&mut settings.http1))
     }
 
     /// Changes hyper's settings for HTTP/2: windows, limits against floods. `change` is called for
@@ -371,12 +380,10 @@ impl Http {
     #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
     #[must_use]
     pub fn with_http2(
-        mut self,
+        self,
         change: impl Fn(&mut http2::Builder<StreamExecutor>) + Send + Sync + 'static,
     ) -> Http {
-        let change: ChangeHttp2 = Arc::new(change);
-        self.http2 = self.http2.iter().cloned().chain([change]).collect();
-        self
+        self.change(|settings| settings.http2.push(Arc::new(change)))
     }
 
     /// Returns a handle that asks all connections of these settings, and of their clones, to end.
@@ -386,15 +393,11 @@ impl Http {
     /// See [`Graceful`].
     #[must_use]
     pub fn graceful(&self) -> Graceful {
-        self.graceful.clone()
+        self.0.graceful.clone()
     }
 
-    pub(super) fn ending(&self) -> &Graceful {
-        &self.graceful
-    }
-
-    fn change(mut self, change: impl FnOnce(&mut Limits)) -> Http {
-        change(Arc::make_mut(&mut self.limits));
+    fn change(mut self, change: impl FnOnce(&mut Settings)) -> Http {
+        change(Arc::make_mut(&mut self.0));
         self
     }
 }
@@ -408,9 +411,9 @@ impl Default for Http {
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Http")
-            .field("versions", &self.versions)
-            .field("limits", &self.limits)
-            .field("graceful", &self.graceful)
+            .field("versions", &self.0.versions)
+            .field("limits", &self.0.limits)
+            .field("graceful", &self.0.graceful)
             .finish_non_exhaustive()
     }
 }

@@ -25,7 +25,7 @@ use std::fmt;
 use std::mem;
 use std::panic::Location;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::collections::locked::locked;
@@ -71,6 +71,52 @@ enum Stage<T> {
 struct Fill<T> {
     cell: Arc<Cell<T>>,
     handle: RefCell<JoinHandle<T>>,
+}
+
+/// The outcome of a fiber as a future has it: from the start, if the fiber had ended before the
+/// future was made, which then needs no cell and no hook; or in a [`Completion`].
+pub(crate) enum Awaited<T> {
+    Waits(Completion<T>),
+    /// The lock is never taken: with it, the future is `Sync` if `T` is `Send`, as in a cell.
+    Ended(FiberId, Mutex<Unread<T>>),
+}
+
+impl<T> Awaited<T> {
+    /// Takes the outcome of the fiber of `handle` if the fiber has ended.
+    #[inline]
+    pub(crate) fn ended(handle: &mut JoinHandle<T>) -> Option<Awaited<T>> {
+        let outcome = handle.try_join()?;
+        let fiber = handle.fiber().id();
+        Some(Awaited::Ended(fiber, Mutex::new(Unread { fiber, outcome: Some(outcome) })))
+    }
+
+    /// Returns the outcome if the fiber has ended: see [`Completion::poll`].
+    ///
+    /// # Panics
+    ///
+    /// Panics if the outcome was taken before.
+    #[inline]
+    pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<Outcome<T>> {
+        match self {
+            Awaited::Waits(completion) => completion.poll(cx),
+            Awaited::Ended(_, unread) => {
+                let unread = unread.get_mut().unwrap_or_else(PoisonError::into_inner);
+                Poll::Ready(unread.outcome.take().unwrap_or_else(|| taken_before()))
+            }
+        }
+    }
+
+    pub(crate) fn id(&self) -> FiberId {
+        match self {
+            Awaited::Waits(completion) => completion.cell.id,
+            Awaited::Ended(fiber, _) => *fiber,
+        }
+    }
+}
+
+#[cold]
+fn taken_before() -> ! {
+    panic!("the future of a fiber was polled again after it was ready")
 }
 
 impl<T> Completion<T> {
@@ -121,12 +167,8 @@ impl<T> Completion<T> {
         drop(stage);
         match was {
             Stage::Ended(outcome) => Poll::Ready(outcome),
-            _ => panic!("the future of a fiber was polled again after it was ready"),
+            _ => taken_before(),
         }
-    }
-
-    pub(crate) fn id(&self) -> FiberId {
-        self.cell.id
     }
 }
 
@@ -193,7 +235,7 @@ impl<T: 'static> EndHook for Fill<T> {
 
 /// An outcome that is no longer needed. It is dropped by a fiber, or by the thread that drops the
 /// completion. If it is a panic, the panic is reported.
-struct Unread<T> {
+pub(crate) struct Unread<T> {
     fiber: FiberId,
     outcome: Option<Outcome<T>>,
 }

@@ -57,10 +57,19 @@ pub fn with_stack_size<R>(bytes: usize, f: impl FnOnce() -> R) -> R {
 #[cfg(any(feature = "http", feature = "tls"))]
 #[inline]
 pub(crate) fn on_warm_stack<R>(f: impl FnOnce() -> R) -> R {
-    let Some(current) = try_current_fiber() else { return f() };
+    let Some(current) = try_current_fiber() else { return on_own_stack(f) };
     let bytes = current.fiber.class.bytes().max(SizeClass::DEFAULT.bytes());
     match borrowed_stack::call(Some(current.fiber), SizeClass::for_bytes(bytes), f) {
         Ok(result) => result,
-        Err((_, f)) => f(),
+        Err((_, f)) => on_own_stack(f),
     }
+}
+
+/// Calls `f` on the stack of the caller. It is not inlined: otherwise the frame of the caller would
+/// have room for all that `f` needs, which is what [`on_warm_stack`] avoids.
+#[cfg(any(feature = "http", feature = "tls"))]
+#[cold]
+#[inline(never)]
+fn on_own_stack<R>(f: impl FnOnce() -> R) -> R {
+    f()
 }
