@@ -46,9 +46,9 @@
 //! ```
 //!
 //! [`http::get`](crate::http::get()) does without a client of its own. A program with settings
-//! makes one client and shares it: it keeps the connections, and `clone` is cheap. A client stays on
-//! its thread; on several threads, [each has its own](crate::http::Client). Without settings it has
-//! no time limits. A program that fetches what others have named sets some, and a limit of
+//! makes one client and shares it: it keeps the connections, and `clone` is cheap. A client stays
+//! on its thread; on several threads, [each has its own](crate::http::Client). Without settings it
+//! has no time limits. A program that fetches what others have named sets some, and a limit of
 //! connections to each host:
 //!
 //! ```
