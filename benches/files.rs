@@ -30,6 +30,7 @@ const FILES: u64 = 50;
 const CROWD: usize = 16;
 
 type Run = fn(&Fixture, u64) -> u64;
+type Walk = fn(&Path) -> u64;
 
 fn main() {
     let fixture = Fixture::new().expect("a folder for files");
@@ -45,7 +46,7 @@ fn main() {
             group.bench_function(name, |b| b.iter_custom(run));
         }
     }
-    let trees: [(&str, fn(&Path) -> u64); 5] = [
+    let trees: [(&str, Walk); 5] = [
         ("std", std_tree),
         ("fibra", fibra_tree),
         ("fibra, 16 fibers", fibra_tree_together),
@@ -61,7 +62,7 @@ fn main() {
 }
 
 /// Returns the time of reading that many files, from that of reading whole trees.
-fn time_of_files(fixture: &Fixture, files: u64, run: fn(&Path) -> u64) -> Duration {
+fn time_of_files(fixture: &Fixture, files: u64, run: Walk) -> Duration {
     let all = DIRECTORIES * FILES;
     let trees = files.div_ceil(all);
     let time = timed(trees * sum_of_tree(), || (0..trees).map(|_| run(&fixture.tree())).sum());

@@ -1,27 +1,28 @@
 //! Files and directories, like [`std::fs`]; a fiber that uses them lets others run meanwhile.
 //!
 //! Operating systems have no event for a file that can be read without waiting. A call that might
-//! wait for a disk or a server therefore runs on a thread of a pool that the process keeps for files
-//! (four threads per core, or 16 if that is more), separate from those of
-//! [`blocking`](fn@crate::blocking). That takes about 1 µs if such a call was made within the last
-//! 30 µs, and otherwise 20 µs or more, because a thread has to be woken. Combine many small steps
-//! into one: with [`read`], [`write`](write()), a [`BufReader`](std::io::BufReader), or `blocking`
-//! around a function that uses `std::fs`. On plain threads the calls are those of std.
+//! wait for a disk or a server therefore runs on a thread of a pool that the process keeps for
+//! files (four threads per core, or 16 if that is more), separate from those of
+//! [`blocking`](fn@crate::blocking). That takes a few microseconds if such a call was made within
+//! the last 30 µs, and otherwise 10 µs or more, because a thread must be woken. Combine many small
+//! steps into one: with [`read`], [`write`](write()), a [`BufReader`](std::io::BufReader), or
+//! `blocking` around a function that uses `std::fs`. On plain threads the calls are those of std.
 //!
 //! # Files in memory
 //!
-//! Reads of an open [`File`] need no thread for what the system has in its page cache, which is
-//! nearly everything that was read or written lately. On Linux such a read is one system call on the
-//! thread of the fiber and takes as long as one of std. If the bytes are not there, the kernel
-//! reports that instead of waiting, and a thread reads them. A read that finds only its beginning
-//! in the cache returns that much.
+//! A read of an open [`File`] needs no thread for what the system has in its page cache, which is
+//! nearly everything that was read or written lately. On Linux such a read is one system call on
+//! the thread of the fiber, like that of std. If the bytes are not there, the kernel reports that
+//! instead of waiting, and a thread reads them. A read that finds only its beginning in the cache
+//! returns that much.
 //!
-//! - This holds for regular files on file systems that support it (`RWF_NOWAIT`): ext4, xfs, btrfs
-//!   and others; not for those of servers, such as NFS, nor for `/proc`, nor for files that were
-//!   opened with `O_DIRECT`. A file that does not support it is asked once.
+//! - This holds for regular files on ext4, xfs, btrfs and other file systems that support
+//!   `RWF_NOWAIT`, and on tmpfs. It does not hold for files on a server (NFS), on overlayfs (images
+//!   of containers), in `/proc`, or opened with `O_DIRECT`. A file that does not support it is
+//!   asked once.
 //! - A fiber that reads cached files lets others run after at most 512 KiB.
-//! - Opening, closing and everything that takes a path may wait for a disk even if the file is
-//!   cached, and runs on a thread (closing excepted).
+//! - Opening a file, and everything else that takes a path, may wait for a disk even if the file is
+//!   cached, and uses a thread.
 //!
 //! # Kills and time limits
 //!

@@ -38,7 +38,7 @@ impl Read for &File {
         };
         let mut bytes = Vec::new();
         self.read_rest(current, turn, &mut bytes)?;
-        let text = str::from_utf8(&bytes).map_err(|_| {
+        let text = std::str::from_utf8(&bytes).map_err(|_| {
             io::Error::new(io::ErrorKind::InvalidData, "stream did not contain valid UTF-8")
         })?;
         buf.push_str(text);

@@ -24,6 +24,7 @@ mod handle;
 mod job;
 mod owned;
 mod pool;
+mod queue;
 mod scoped;
 mod worker;
 

@@ -217,7 +217,8 @@ impl Random {
     }
 }
 
-/// Reads until `buf` is full or the file has ended: each read may stop at the end of what is cached.
+/// Reads until `buf` is full or the file has ended. Each read may stop at the end of what is
+/// cached.
 fn fill(
     buf: &mut [u8],
     mut read: impl FnMut(&mut [u8], usize) -> io::Result<usize>,
