@@ -66,8 +66,8 @@ impl RuntimeBuilder {
     /// that.
     ///
     /// Each stack counts with its full size, although only the pages that were touched take memory,
-    /// often one of them. So this is a bound on the memory that unused stacks take, however deep the
-    /// calls were that fibers made on them.
+    /// often one of them. So this is a bound on the memory that unused stacks take, however deep
+    /// the calls were that fibers made on them.
     ///
     /// # Examples
     ///

@@ -42,8 +42,8 @@
 //! ```
 //!
 //! The pool of a scheduler follows the recent peak of stacks in use: `shelf.rs` finds the stacks
-//! that were not needed in a period, `keep.rs` has the periods and the limits, and the run loop looks
-//! after the pool when that is due.
+//! that were not needed in a period, `keep.rs` has the periods and the limits, and the run loop
+//! gives stacks back when that is due.
 //!
 //! In builds with a sanitizer a stack that is given back goes through the quarantine first: every
 //! access to it faults until thousands of other stacks have been given back.

@@ -1,4 +1,5 @@
-//! Owns a thread's stacks: one shelf of unused stacks per class, backed by the process-wide reserve.
+//! Owns a thread's stacks: one shelf of unused stacks per class, backed by the process-wide
+//! reserve.
 //!
 //! A pool with a clock follows the recent peak of stacks in use, so that bursts that repeat find
 //! their stacks warm. Its owner calls [`Pool::tend`] when [`Pool::is_due`]: at the end of each

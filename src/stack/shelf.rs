@@ -203,6 +203,10 @@ mod tests {
             taken
         }
 
+        fn take_one(&mut self) {
+            self.take();
+        }
+
         fn give(&mut self, element: u32) {
             if let Err(element) = self.shelf.give(element) {
                 self.shelf.give_and_grow(element, 100, self.keep);
@@ -245,7 +249,7 @@ mod tests {
     #[test]
     fn a_burst_is_given_back_by_halves_and_then_nothing_is_left_to_do() {
         let mut model = Model::new(10);
-        (0..100_000).for_each(|_| drop(model.take()));
+        (0..100_000).for_each(|_| model.take_one());
         model.give_all();
         let mut lengths = Vec::new();
         while model.shelf.is_stirred() {
@@ -279,7 +283,7 @@ mod tests {
         let taken: Vec<_> = (0..300).map(|_| model.take()).collect();
         model.give_all();
         model.shelf.end_period(0);
-        (0..100).for_each(|_| drop(model.take()));
+        (0..100).for_each(|_| model.take_one());
         assert_eq!(model.in_use, taken[..100]);
         model.give_all();
         assert_eq!((0..300).map(|_| model.take()).collect::<Vec<_>>(), taken);
@@ -288,11 +292,11 @@ mod tests {
     #[test]
     fn what_leaves_is_taken_before_anything_is_fetched() {
         let mut model = Model::new(0);
-        (0..200).for_each(|_| drop(model.take()));
+        (0..200).for_each(|_| model.take_one());
         model.give_all();
         (0..2).for_each(|_| model.shelf.end_period(0));
         assert_eq!((model.shelf.leaving(), model.shelf.len()), (100, 200));
-        (0..200).for_each(|_| drop(model.take()));
+        (0..200).for_each(|_| model.take_one());
         assert_eq!((model.fetched, model.shelf.len()), (200, 0));
     }
 
@@ -300,11 +304,11 @@ mod tests {
     fn a_shelf_within_what_it_keeps_forever_stays_calm() {
         let mut model = Model::new(50);
         for _ in 0..10 {
-            (0..50).for_each(|_| drop(model.take()));
+            (0..50).for_each(|_| model.take_one());
             model.give_all();
             assert!(!model.shelf.is_stirred());
         }
-        (0..51).for_each(|_| drop(model.take()));
+        (0..51).for_each(|_| model.take_one());
         model.give_all();
         assert!(model.shelf.is_stirred());
     }
@@ -323,7 +327,7 @@ mod tests {
             let mut model = Model::new(keep);
             for (step, count) in steps {
                 match step {
-                    0 => (0..count).for_each(|_| drop(model.take())),
+                    0 => (0..count).for_each(|_| model.take_one()),
                     1 => (0..count).for_each(|_| model.give_last()),
                     _ => {
                         let peak = model.peak;
@@ -347,7 +351,7 @@ mod tests {
         #[test]
         fn periods_without_use_halve_what_is_left(count in 1usize..5_000, periods in 0u32..12) {
             let mut model = Model::new(0);
-            (0..count).for_each(|_| drop(model.take()));
+            (0..count).for_each(|_| model.take_one());
             model.give_all();
             model.end_period();
             (0..periods).for_each(|_| model.end_period());

@@ -7,8 +7,8 @@
 //! - The time of the next look limits a sleep in real time, and nothing else. It is no timer: a
 //!   clock that can jump does not jump to it, and a scheduler that waits for nothing else is in a
 //!   deadlock.
-//! - With a clock that can jump, what is due is done as a whole at the first look after the jump, so
-//!   that the counts of stacks are the same in each run of a program.
+//! - With a clock that can jump, everything that is due is given back at the first look after the
+//!   jump, so that the counts of stacks are the same in each run of a program.
 //! - With a clock that cannot jump, a look gives a slice back that takes a fraction of a
 //!   millisecond, so that fibers and events need not wait for all of it.
 

@@ -6,6 +6,7 @@ use crate::stack::keep::fixed;
 use crate::stack::testing::{faults, look, reserve, touch};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Returns a pool without a clock, over a reserve of its own.
 fn pool() -> Pool {
@@ -216,34 +217,33 @@ fn a_trim_gives_everything_back_and_leaves_nothing_to_do() {
 #[test]
 #[cfg_attr(sanitized, ignore = "the sanitizer has memory and handlers of its own")]
 fn a_refused_stack_makes_the_pool_give_back_what_it_does_not_use() {
-    thread_local! {
-        static LEFT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-    }
-    /// A mapper of 3 GiB. What is unmapped can be mapped again.
+    // No other test uses this mapper.
+    static LEFT: AtomicUsize = AtomicUsize::new(0);
+    /// A mapper of a few GiB.
     fn stingy(bytes: usize) -> io::Result<std::num::NonZeroUsize> {
-        let left = LEFT.get().checked_sub(bytes);
+        let left = LEFT.load(Relaxed).checked_sub(bytes);
         let left = left.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOMEM))?;
-        LEFT.set(left);
+        LEFT.store(left, Relaxed);
         slab::map_from_kernel(bytes)
     }
-    LEFT.set(3 << 30);
+    LEFT.store(3 << 30, Relaxed);
     let keep = Keep::recent(SizeClass::DEFAULT);
     let mut pool = Pool::over(reserve(stingy, Guards::of_this_system), keep);
     let small = SizeClass::for_bytes(64 << 10);
     let mut stacks = Vec::new();
-    while LEFT.get() > 1 << 30 {
+    while LEFT.load(Relaxed) > 1 << 30 {
         stacks.push(pool.take(small).unwrap());
     }
     stacks.drain(..).for_each(|stack| pool.give(stack));
     let mapped = pool.stats().mapped_bytes;
     let large = SizeClass::for_bytes(1 << 30);
     // The first refusal leads to a trim. This mapper never has enough, so it is an error.
-    LEFT.set(0);
+    LEFT.store(0, Relaxed);
     let error = pool.take(large).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
     let stats = pool.stats();
     assert_eq!((stats.idle, stats.mapped_bytes), (0, 0), "{mapped} bytes before");
-    LEFT.set(2 << 30);
+    LEFT.store(2 << 30, Relaxed);
     let stack = pool.take(large).unwrap();
     pool.give(stack);
 }
