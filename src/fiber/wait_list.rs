@@ -73,9 +73,9 @@ impl WaitList {
         Some(first)
     }
 
-    /// Returns whether there is a first fiber, which can be served then: the caller is about to take
-    /// it out, and may do nothing else before. Fibers whose wait another thread has ended are taken
-    /// out of all lists.
+    /// Returns whether there is a first fiber, which can be served then: the caller is about to
+    /// take it out, and may do nothing else before. Fibers whose wait another thread has ended are
+    /// taken out of all lists.
     #[inline(always)]
     pub(crate) fn claim_front(&self) -> bool {
         // SAFETY: linked nodes are alive (`Enlisted`).

@@ -215,9 +215,9 @@ fn a_stream_of_http_2_is_killed_after_each_number_of_switches() {
                 }
             }
         }
-        // Streams were reset, and no connection was lost: two names, and one for the first request
-        // that was killed while it connected.
-        assert!(site.connections.get() <= 4, "{}", site.connections.get());
+        // Streams were reset hundreds of times, and no connection was lost. There is one for each
+        // of two names, and one for each kill while such a connection was made.
+        assert!(site.connections.get() <= 20, "{}", site.connections.get());
     });
 }
 
