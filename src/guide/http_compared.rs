@@ -62,7 +62,7 @@
 //! | `Router` | the same, or a `match` |
 //! | `State` | a clone of an `Rc` in the closure |
 //! | `Json<T>` | `serde_json::from_reader(body)` |
-//! | `Query<T>` | [`url::form_urlencoded::parse`](crate::http::url::form_urlencoded::parse) |
+//! | `Query<T>` | [`form_urlencoded::parse`](crate::http::url::form_urlencoded::parse) |
 //! | `DefaultBodyLimit` | [`max_body_size`](crate::http::Http::max_body_size), 2 MiB as there |
 //! | `Sse`, `Body::from_stream` | [`http::body()`](crate::http::body()) |
 //! | `WebSocketUpgrade` | [`upgrade`](crate::http::upgrade()) and tungstenite |

@@ -190,8 +190,7 @@
 //!   poller with its parent, and each would take events from the other. So a child that was
 //!   forked in a fiber must only call `exec` or `_exit`, as with every program that has threads. It
 //!   must not return into `run`, nor into a runtime of tokio that has fibers as its guest.
-//!   [`process::Command`](crate::process::Command) starts programs, and
-//!   [`process::WorkerPool`](crate::process::WorkerPool) starts workers that compute.
+//!   `process::Command` starts programs, and `process::WorkerPool` starts workers that compute.
 //!
 //! # Kills that do not arrive, or arrive too often
 //!
