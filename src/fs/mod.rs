@@ -3,10 +3,10 @@
 //! Operating systems have no event for a file that can be read without waiting. A call that might
 //! wait for a disk or a server therefore runs on a thread of a pool that the process keeps for
 //! files (four threads per core, or 16 if that is more), separate from those of
-//! [`blocking`](fn@crate::blocking). That takes a few microseconds if such a call was made within
-//! the last 30 µs, and otherwise 10 µs or more, because a thread must be woken. Combine many small
-//! steps into one: with [`read`], [`write`](write()), a [`BufReader`](std::io::BufReader), or
-//! `blocking` around a function that uses `std::fs`. On plain threads the calls are those of std.
+//! [`blocking`](fn@crate::blocking). That takes 2 to 30 µs, because another thread must be woken.
+//! Combine many small steps into one: with [`read`], [`write`](write()), a
+//! [`BufReader`](std::io::BufReader), or `blocking` around a function that uses `std::fs`. On plain
+//! threads the calls are those of std.
 //!
 //! # Files in memory
 //!

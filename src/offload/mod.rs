@@ -24,7 +24,6 @@ mod handle;
 mod job;
 mod owned;
 mod pool;
-mod queue;
 mod scoped;
 mod worker;
 

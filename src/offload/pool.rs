@@ -1,8 +1,8 @@
 //! A pool of threads: its public interface for settings, submitting and shutting down.
 //!
-//! Invariant: the crew (the threads of the pool) is closed when the pool is dropped, and not
-//! before. A job that is submitted is therefore accepted, and a crew whose pool is gone finishes
-//! the queued jobs and ends.
+//! Invariant: the sender of the queue lives as long as the pool, and there is no other sender. A
+//! job that is submitted therefore finds a crew (the threads of the pool), and a crew whose pool is
+//! gone finishes the queued jobs and ends.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::offload::handle::JobHandle;
 use crate::offload::job::{Job, Task, WAITING, Wanted, try_wait_for, value_of, wait_for};
 use crate::offload::scoped;
-use crate::offload::worker::{Crew, Refused, Settings, Stats};
+use crate::offload::worker::{Crew, Settings, Stats, TaskSender};
 use crate::sched::lowlevel::{checkpoint, refuse_at_door, spend, try_current_fiber};
 
 /// A bounded set of threads for calls that block, and a queue of jobs for them.
@@ -42,6 +42,8 @@ use crate::sched::lowlevel::{checkpoint, refuse_at_door, spend, try_current_fibe
 /// });
 /// ```
 pub struct ThreadPool {
+    /// The sender of the queue; `None` once the pool is shut down.
+    sender: Option<TaskSender<()>>,
     crew: Arc<Crew<()>>,
 }
 
@@ -225,16 +227,17 @@ impl ThreadPool {
 
     /// Queues a task.
     fn submit(&self, task: Arc<dyn Task<()>>) -> io::Result<()> {
-        self.crew.submit(task).map_err(|refused| match refused {
-            Refused::NoThread(error) => error,
-            Refused::Closed => unreachable!("only the drop of the pool closes the crew"),
-        })
+        let sender = self.sender.as_ref().expect("only a drop takes it");
+        self.crew.submit(sender, task)
     }
 }
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.crew.close();
+        // The threads notice that when the queue is empty.
+        self.sender = None;
+        self.crew.signal_if_over();
     }
 }
 
@@ -327,7 +330,8 @@ impl ThreadPoolBuilder {
     /// Creates the pool. It has no thread yet.
     #[must_use]
     pub fn build(self) -> ThreadPool {
-        ThreadPool { crew: Crew::new(self.settings, ()) }
+        let (sender, crew) = Crew::new(self.settings, ());
+        ThreadPool { sender: Some(sender), crew }
     }
 }
 

@@ -1,38 +1,34 @@
 //! The threads of a pool, and their counters. The only file that starts threads for jobs.
 //!
 //! ```text
-//!   submit: queued; more queued than idle, and below the limit? -> a thread, idle at first
-//!   thread: takes a job: idle - 1, running + 1;   settles: running - 1, idle + 1
+//!   submit: queued + 1; more queued than idle, and below the limit? -> a thread, idle at first
+//!   thread: takes a job: queued - 1, idle - 1, running + 1;   settles: running - 1, idle + 1
 //!           idle for too long, and nothing queued: idle - 1; drops what it keeps;
 //!               still nothing queued? threads - 1, ends;   otherwise: idle + 1
 //!           closed, and nothing queued: drops what it keeps; threads - 1, idle - 1, ends
 //! ```
 //!
-//! A thread that has run a job looks for the next one for a short time before it sleeps, while the
-//! scheduler that got the result looks for mail. A fiber that makes call after call thus keeps both
-//! threads awake, and a call takes a microsecond instead of two wakes by the kernel.
-//!
 //! Invariants:
 //! - `threads` is the sum of `idle`, `running` and the threads that drop what they keep. It is zero
-//!   only if nothing is queued: a thread ends only then, and a job is queued only when there is a
-//!   thread. No job is therefore left behind.
+//!   only if `queued` is: a thread ends only when nothing is queued, and a job is queued only when
+//!   there is a thread. No job is therefore left behind.
 //! - What a thread keeps is dropped on that thread, before it ceases to be counted: there are never
 //!   more kept values than the limit of threads, and none when a closed pool is over.
-//! - One thread of a pool looks at a time. It does not offer its processor meanwhile: if it got
-//!   that back late, the job that counts on it would wait for as long.
+//! - A job is counted before it can be taken, and then sent: a job that is counted as queued will
+//!   be received from the channel.
 
 use std::fmt;
 use std::io;
 use std::mem;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
 use crate::fiber::report::AbortOnUnwind;
 use crate::offload::job::{Task, Waiter};
-use crate::offload::queue::Queue;
-use crate::sched::lowlevel::{Parker, Spin, locked};
+use crate::sched::lowlevel::locked;
 use crate::sync::event::Event;
 
 /// The numbers of threads and jobs of a [`ThreadPool`](crate::blocking::ThreadPool), at one moment.
@@ -96,99 +92,76 @@ pub(super) struct Settings {
     pub(super) stack_size: Option<usize>,
 }
 
-/// The threads of a pool, and the queue of their jobs.
+/// The state that the threads of a pool share. They have no sender: when the pool's is gone they
+/// end.
 pub(super) struct Crew<K: Keep> {
     pub(super) settings: Settings,
-    state: Mutex<State<K>>,
-    /// Number of queued jobs, for a thread that looks without the lock.
-    queued: AtomicUsize,
+    counters: Mutex<Counters>,
+    jobs: Receiver<Arc<dyn Task<K>>>,
     shared: K::Shared,
     /// Set when the pool is closed and its last thread has nothing more to do.
     over: Event,
 }
 
-struct State<K> {
-    /// The counters, except for that of the queued jobs.
+#[derive(Debug, Default)]
+struct Counters {
     now: Stats,
     /// Number of threads that were ever started, from which they get their numbers.
     started: u64,
-    queue: Queue<Arc<dyn Task<K>>, Arc<Parker>>,
-    /// Whether a thread looks for a job before it sleeps.
-    is_looked_for: bool,
     closed: bool,
 }
 
-/// The reason why a task was not accepted.
-#[derive(Debug)]
-pub(super) enum Refused {
-    /// The pool is closed.
-    Closed,
-    /// There is no thread, and none could be started.
-    NoThread(io::Error),
+impl Counters {
+    fn remove_idle_thread(&mut self) {
+        self.now.threads -= 1;
+        self.now.idle -= 1;
+    }
 }
 
-/// What a thread does next.
-enum Next<K> {
-    Run(Arc<dyn Task<K>>),
-    /// It was idle for too long, and is not counted as idle any more.
-    Rest,
-    /// The pool is closed, and all its tasks are taken.
-    End,
-}
+/// The sending end of a pool's queue.
+pub(super) type TaskSender<K> = Sender<Arc<dyn Task<K>>>;
 
 impl<K: Keep> Crew<K> {
     /// Creates a crew without threads.
-    pub(super) fn new(settings: Settings, shared: K::Shared) -> Arc<Crew<K>> {
-        let state = State {
-            now: Stats::default(),
-            started: 0,
-            queue: Queue::new(),
-            is_looked_for: false,
-            closed: false,
-        };
-        Arc::new(Crew {
-            settings,
-            state: Mutex::new(state),
-            queued: AtomicUsize::new(0),
-            shared,
-            over: Event::new(),
-        })
+    pub(super) fn new(settings: Settings, shared: K::Shared) -> (TaskSender<K>, Arc<Crew<K>>) {
+        let (sender, jobs) = crossbeam_channel::unbounded();
+        let counters = Mutex::new(Counters::default());
+        (sender, Arc::new(Crew { settings, counters, jobs, shared, over: Event::new() }))
     }
 
-    /// Queues `task`, and starts a thread if that is needed and allowed. A task that is accepted
-    /// will be run, one that is refused is dropped here.
+    /// Queues `task`, and starts a thread if that is needed and allowed.
     ///
     /// # Errors
     ///
-    /// Returns an error if the crew is closed, or if there is no thread and none can be started.
-    pub(super) fn submit(self: &Arc<Crew<K>>, task: Arc<dyn Task<K>>) -> Result<(), Refused> {
-        let mut state = self.state();
-        if state.closed {
-            drop(state);
-            return Err(Refused::Closed);
-        }
-        if state.now.idle <= state.queue.len() && state.now.threads < self.settings.max_threads {
-            match self.start_thread(state.started) {
+    /// Returns an error if there is no thread and none can be started. The task is dropped here
+    /// then.
+    pub(super) fn submit(
+        self: &Arc<Crew<K>>,
+        sender: &TaskSender<K>,
+        task: Arc<dyn Task<K>>,
+    ) -> io::Result<()> {
+        let mut counters = self.counters();
+        if counters.now.idle <= counters.now.queued
+            && counters.now.threads < self.settings.max_threads
+        {
+            match self.start_thread(counters.started) {
                 Ok(()) => {
-                    state.started += 1;
-                    state.now.threads += 1;
-                    state.now.idle += 1;
+                    counters.started += 1;
+                    counters.now.threads += 1;
+                    counters.now.idle += 1;
                 }
                 // The existing threads will get to the task.
-                Err(_) if state.now.threads != 0 => {}
+                Err(_) if counters.now.threads != 0 => {}
                 Err(error) => {
-                    drop(state);
-                    return Err(Refused::NoThread(error));
+                    drop(counters);
+                    return Err(error);
                 }
             }
         }
-        let sleeper = state.queue.push(task);
-        self.note_queued(&state);
-        // The thread that this wakes locks the state immediately.
-        drop(state);
-        if let Some(sleeper) = sleeper {
-            sleeper.call();
-        }
+        counters.now.queued += 1;
+        // The thread that this wakes locks the counters immediately.
+        drop(counters);
+        assert!(sender.send(task).is_ok(), "the crew has a receiver");
         Ok(())
     }
 
@@ -207,24 +180,20 @@ impl<K: Keep> Crew<K> {
     fn work(&self) {
         let in_work = AbortOnUnwind("a thread of an offload pool");
         let mut kept = K::new(&self.shared);
-        let spin = Spin::without_offers();
         loop {
-            match self.next(&spin) {
-                Next::Run(task) => {
-                    self.do_one(&*task, &mut kept);
-                    spin.note_arrival();
-                }
-                Next::Rest => {
-                    kept.clear();
-                    if self.may_leave() {
-                        break;
+            match self.jobs.recv_timeout(self.settings.idle_timeout) {
+                Ok(task) => self.do_one(&*task, &mut kept),
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.is_superfluous() {
+                        kept.clear();
+                        if self.may_leave() {
+                            break;
+                        }
                     }
                 }
-                Next::End => {
+                Err(RecvTimeoutError::Disconnected) => {
                     kept.clear();
-                    let mut state = self.state();
-                    state.now.threads -= 1;
-                    state.now.idle -= 1;
+                    self.counters().remove_idle_thread();
                     break;
                 }
             }
@@ -235,106 +204,52 @@ impl<K: Keep> Crew<K> {
     }
 
     fn do_one(&self, task: &dyn Task<K>, kept: &mut K) {
+        let mut counters = self.counters();
+        counters.now.queued -= 1;
+        counters.now.idle -= 1;
+        counters.now.running += 1;
+        drop(counters);
         let waiter = task.run(kept, &mut || {
-            let mut state = self.state();
-            state.now.running -= 1;
-            state.now.idle += 1;
+            let mut counters = self.counters();
+            counters.now.running -= 1;
+            counters.now.idle += 1;
         });
         kept.after_task(waiter);
     }
 
-    /// Waits for a task.
-    fn next(&self, spin: &Spin) -> Next<K> {
-        let mut state = self.state();
-        state.queue.come();
-        let mut is_first = true;
-        loop {
-            if let Some(task) = state.queue.take() {
-                self.note_queued(&state);
-                state.now.idle -= 1;
-                state.now.running += 1;
-                return Next::Run(task);
-            }
-            if state.closed {
-                state.queue.leave();
-                return Next::End;
-            }
-            if mem::take(&mut is_first) && !state.is_looked_for {
-                state = self.look(state, spin);
-                continue;
-            }
-            let called;
-            (state, called) = self.sleep(state);
-            if !called && state.queue.len() == 0 && !state.closed {
-                state.queue.leave();
-                state.now.idle -= 1;
-                return Next::Rest;
-            }
-        }
+    /// Takes the thread out of the number of idle ones, unless there is a job for it.
+    fn is_superfluous(&self) -> bool {
+        let mut counters = self.counters();
+        let is_superfluous = counters.now.queued == 0;
+        counters.now.idle -= usize::from(is_superfluous);
+        is_superfluous
     }
 
-    /// Looks for a task for a short time.
-    fn look<'a>(&'a self, mut state: Locked<'a, K>, spin: &Spin) -> Locked<'a, K> {
-        state.is_looked_for = true;
-        drop(state);
-        spin.look(None, || self.queued.load(Ordering::Relaxed) != 0, || false);
-        state = self.state();
-        state.is_looked_for = false;
-        state
-    }
-
-    /// Sleeps until the thread is called, or has been idle for too long. Returns whether it was
-    /// called.
-    fn sleep<'a>(&'a self, mut state: Locked<'a, K>) -> (Locked<'a, K>, bool) {
-        // A new one each time: a call that comes at the end of the time must not end a later sleep.
-        let bed = Arc::new(Parker::new());
-        state.queue.sleep(bed.clone());
-        drop(state);
-        bed.wait(Some(self.settings.idle_timeout));
-        state = self.state();
-        let woke_by_itself = state.queue.wake(|other| Arc::ptr_eq(other, &bed));
-        (state, !woke_by_itself)
-    }
-
-    /// Removes a thread that rests from the counters, unless a job has come meanwhile.
+    /// Removes a superfluous thread from the counters, unless a job has come meanwhile.
     fn may_leave(&self) -> bool {
-        let mut state = self.state();
-        let may_leave = state.queue.len() == 0;
+        let mut counters = self.counters();
+        let may_leave = counters.now.queued == 0;
         if may_leave {
-            state.now.threads -= 1;
+            counters.now.threads -= 1;
         } else {
-            state.now.idle += 1;
+            counters.now.idle += 1;
         }
         may_leave
     }
 
-    fn note_queued(&self, state: &State<K>) {
-        self.queued.store(state.queue.len(), Ordering::Relaxed);
-    }
-
     pub(super) fn stats(&self) -> Stats {
-        let state = self.state();
-        Stats { queued: state.queue.len(), ..state.now }
+        self.counters().now
     }
 
-    /// Refuses further tasks. The threads run those that are queued, and end.
+    /// Declares that no further jobs are submitted; the caller drops the sender.
     pub(super) fn close(&self) {
-        let mut state = self.state();
-        state.closed = true;
-        let sleepers = state.queue.wake_all();
-        drop(state);
-        sleepers.iter().for_each(|sleeper| sleeper.call());
-        self.signal_if_over();
+        self.counters().closed = true;
     }
 
-    pub(super) fn is_closed(&self) -> bool {
-        self.state().closed
-    }
-
-    fn signal_if_over(&self) {
-        let state = self.state();
-        let is_over = state.closed && state.now.threads == 0;
-        drop(state);
+    pub(super) fn signal_if_over(&self) {
+        let counters = self.counters();
+        let is_over = counters.closed && counters.now.threads == 0;
+        drop(counters);
         if is_over {
             self.over.set();
         }
@@ -345,12 +260,10 @@ impl<K: Keep> Crew<K> {
         &self.over
     }
 
-    fn state(&self) -> Locked<'_, K> {
-        locked(&self.state)
+    fn counters(&self) -> MutexGuard<'_, Counters> {
+        locked(&self.counters)
     }
 }
-
-type Locked<'a, K> = MutexGuard<'a, State<K>>;
 
 impl<K: Keep> fmt::Debug for Crew<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -50,4 +50,3 @@ pub(crate) use crate::sched::shared::ticket::WaitOutcome;
 pub(crate) use crate::sched::threads::outside::wait_for_others;
 pub(crate) use crate::sched::time::clock::{Clock, RealClock};
 pub(crate) use crate::sched::time::idle::Parker;
-pub(crate) use crate::sched::time::spin::Spin;

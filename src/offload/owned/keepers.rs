@@ -2,19 +2,23 @@
 //! the threads are told to end.
 //!
 //! Invariants:
-//! - Each call either is accepted by the crew (the threads) before it is closed, and runs, or is
-//!   refused.
+//! - A call is submitted under the lock that a close takes: each call either is accepted before the
+//!   close, and runs, or is refused.
+//! - A refused call is dropped by its caller, outside of the lock.
 
 use std::fmt;
+use std::io;
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::offload::job::{Job, Task, Wanted, value_of, wait_for};
 use crate::offload::owned::error::OwnedError;
 use crate::offload::owned::kept::{Kept, Shared};
 use crate::offload::scoped;
-use crate::offload::worker::{Crew, Refused, Settings, Stats};
-use crate::sched::lowlevel::{Limit, OnDeadlock, WaitReason, checkpoint, spend, try_current_fiber};
+use crate::offload::worker::{Crew, Settings, Stats, TaskSender};
+use crate::sched::lowlevel::{
+    Limit, OnDeadlock, WaitReason, checkpoint, locked, spend, try_current_fiber,
+};
 
 /// The wait for a call, which can fail.
 pub(super) static CALLING: WaitReason =
@@ -30,6 +34,8 @@ static CLOSING: WaitReason =
 /// The threads that keep values of type `T`, and the queue of calls for them. Dropping it lets
 /// them finish the queued calls and end.
 pub(super) struct Keepers<T: 'static> {
+    /// The sending end of the queue; `None` once it is closed.
+    sender: Mutex<Option<TaskSender<Kept<T>>>>,
     crew: Arc<Crew<Kept<T>>>,
     shared: Arc<Shared<T>>,
 }
@@ -38,8 +44,8 @@ impl<T> Keepers<T> {
     /// Creates the queue. There is no thread so far.
     pub(super) fn new(settings: Settings, shared: Shared<T>) -> Arc<Keepers<T>> {
         let shared = Arc::new(shared);
-        let crew = Crew::new(settings, shared.clone());
-        Arc::new(Keepers { crew, shared })
+        let (sender, crew) = Crew::new(settings, shared.clone());
+        Arc::new(Keepers { sender: Mutex::new(Some(sender)), crew, shared })
     }
 
     /// Lends a value to `f`, and waits for the result within `limit`.
@@ -100,10 +106,10 @@ impl<T> Keepers<T> {
     }
 
     fn submit(&self, task: Arc<dyn Task<Kept<T>>>) -> Result<(), OwnedError> {
-        self.crew.submit(task).map_err(|refused| match refused {
-            Refused::Closed => OwnedError::Closed,
-            Refused::NoThread(error) => OwnedError::NoThread(Arc::new(error)),
-        })
+        let sender = locked(&self.sender);
+        let sender = sender.as_ref().ok_or(OwnedError::Closed)?;
+        let no_thread = |error: io::Error| OwnedError::NoThread(Arc::new(error));
+        self.crew.submit(sender, task).map_err(no_thread)
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -120,23 +126,32 @@ impl<T> Keepers<T> {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.crew.is_closed()
+        locked(&self.sender).is_none()
     }
 
     /// Refuses further calls, and waits until the queued ones have run and all values are dropped.
     /// Does not wait on a thread that keeps a value.
     #[track_caller]
     pub(super) fn close(&self) {
-        self.crew.close();
+        self.shut();
         if !self.shared.is_nested() {
             wait_for(self.crew.over(), &CLOSING);
         }
+    }
+
+    fn shut(&self) {
+        // Nothing is submitted after this line, so the number of threads does not grow.
+        let sender = locked(&self.sender).take();
+        self.crew.close();
+        // The threads notice that when the queue is empty.
+        drop(sender);
+        self.crew.signal_if_over();
     }
 }
 
 impl<T> Drop for Keepers<T> {
     fn drop(&mut self) {
-        self.crew.close();
+        self.shut();
     }
 }
 

@@ -4,16 +4,12 @@
 //! thread. Two schedulers that answer each other's messages would pay that for each message. So a
 //! scheduler that has received mail lately first looks at its mailbox for a while.
 //!
-//! Threads of pools do the same before they sleep, with jobs in place of mail.
-//!
 //! Invariants:
 //! - A scheduler that receives no mail never spins: programs that only wait for timers or for the
 //!   kernel use no processor time for it.
 //! - A spin lasts [`LONGEST`] at most, and ends by the next deadline.
-//! - Spins that find nothing in that time become rare: after each of them the scheduler sleeps
-//!   directly twice as often as before, up to [`MOST_SKIPPED`] times. A spin that got the processor
-//!   back too late counts as such: on a machine that is busy with other programs, a thread that is
-//!   woken runs earlier than one that has offered its processor.
+//! - Spins that find nothing become rare: after each of them the scheduler sleeps directly twice as
+//!   often as before, up to [`MOST_SKIPPED`] times.
 
 use std::cell::Cell;
 use std::hint;
@@ -42,11 +38,9 @@ const ALONE: u32 = 2;
 /// The most sleeps without a spin after a spin that found nothing.
 const MOST_SKIPPED: u32 = 15;
 
-/// The decision of one thread whether to spin.
+/// The decision of one scheduler whether to spin.
 #[derive(Debug)]
 pub(crate) struct Spin {
-    /// Whether the thread offers its processor to others meanwhile.
-    offers: bool,
     /// Whether mail was found since the last decision.
     mail_came: Cell<bool>,
     /// When that was, at the latest.
@@ -59,15 +53,8 @@ pub(crate) struct Spin {
 }
 
 impl Spin {
-    /// Creates the decision of a scheduler, which has not received mail so far.
     pub(crate) const fn new() -> Spin {
-        Spin { offers: true, ..Spin::without_offers() }
-    }
-
-    /// Creates the decision of a thread that keeps its processor while it spins.
-    pub(crate) const fn without_offers() -> Spin {
         Spin {
-            offers: false,
             mail_came: Cell::new(false),
             last_mail: Cell::new(None),
             skips: Cell::new(0),
@@ -103,12 +90,7 @@ impl Spin {
         for reading in 0.. {
             for _ in 0..LOOKS {
                 if found() {
-                    let was_offered = self.offers && ALONE < reading;
-                    if was_offered && end <= RealClock.now() {
-                        self.note_futile();
-                    } else {
-                        self.skipped.set(0);
-                    }
+                    self.skipped.set(0);
                     return true;
                 }
                 hint::spin_loop();
@@ -119,19 +101,14 @@ impl Spin {
             if end <= RealClock.now() {
                 break;
             }
-            if self.offers && ALONE <= reading {
+            if ALONE <= reading {
                 thread::yield_now();
             }
         }
-        self.note_futile();
-        false
-    }
-
-    /// Makes spins rarer.
-    fn note_futile(&self) {
         let skips = (self.skipped.get() * 2 + 1).min(MOST_SKIPPED);
         self.skipped.set(skips);
         self.skips.set(skips);
+        false
     }
 
     /// Returns whether mail came lately, and recent spins were not futile.
@@ -196,26 +173,6 @@ mod tests {
         spin.note_arrival();
         assert!(spin.look(None, || true, || false));
         assert!(mail_and_look() && !mail_and_look() && mail_and_look());
-    }
-
-    #[test]
-    fn what_is_found_too_late_makes_looks_rarer_as_well() {
-        let spin = Spin::new();
-        spin.note_arrival();
-        let looks = Cell::new(0);
-        let found_late = || {
-            looks.set(looks.get() + 1);
-            // Another program has got the processor that was offered.
-            let late = looks.get() == LOOKS * (ALONE + 2);
-            if late {
-                let back = RealClock.now() + LONGEST * 2;
-                while RealClock.now() < back {}
-            }
-            late
-        };
-        // If this thread was held up before that, it has found nothing.
-        let _ = spin.look(None, found_late, || false);
-        assert_eq!(spin.skips.get(), 1);
     }
 
     #[test]
