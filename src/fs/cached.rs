@@ -34,6 +34,7 @@ const AN_OPERATION: usize = 4 << 10;
 
 /// The place in a file at which a read begins.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nothing can be asked"))]
 pub(super) enum Place {
     /// The position of the open file, which the read moves. The caller has the turn.
     Position,
@@ -144,13 +145,13 @@ impl Read for Cached<'_> {
 }
 
 /// The kernel's answer to a read that must not wait.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nothing can be asked"))]
 enum Answer {
     /// That many bytes are in the buffer. None are: the file has ended.
     Read(usize),
     /// The kernel would have to wait, or the read fails; a thread gets the error.
     NotCached,
     /// The file system, or the kernel, cannot be asked.
-    #[cfg_attr(not(target_os = "linux"), allow(dead_code, reason = "nothing can be asked"))]
     NotSupported,
 }
 
