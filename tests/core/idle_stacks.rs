@@ -197,7 +197,8 @@ fn ten_seconds_after_a_burst_its_memory_is_back() {
             // The allocator keeps most of the memory of the records, about 300 bytes per fiber.
             assert!(after < before + FIBERS * 512, "{before} bytes before, {after} after");
             let (_, again) = after_a_burst();
-            assert!(again < after + after / 10, "{after} bytes after one, {again} after two");
+            // Hooks on the runtime may remember some bytes per fiber.
+            assert!(again < after + FIBERS * 128, "{after} bytes after one, {again} after two");
         });
     });
 }
