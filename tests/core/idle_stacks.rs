@@ -197,8 +197,9 @@ fn ten_seconds_after_a_burst_its_memory_is_back() {
             // The allocator keeps most of the memory of the records, about 300 bytes per fiber.
             assert!(after < before + FIBERS * 512, "{before} bytes before, {after} after");
             let (_, again) = after_a_burst();
-            // Hooks on the runtime may remember some bytes per fiber.
-            assert!(again < after + FIBERS * 128, "{after} bytes after one, {again} after two");
+            // The hooks of `.ci/observed` remember some bytes per fiber.
+            let more = if cfg!(fibra_observed) { FIBERS * 128 } else { after / 10 };
+            assert!(again < after + more, "{after} bytes after one, {again} after two");
         });
     });
 }
