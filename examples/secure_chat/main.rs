@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// Plays a scripted session, and returns the guests who are there at its end.
+/// Plays a scripted session, and returns the guests that are there at its end.
 fn play(address: SocketAddr, connector: &TlsConnector) -> Result<Vec<Guest>, Box<dyn Error>> {
     let mut guests: Vec<Guest> = Vec::new();
     for name in ["alice", "bob", "carol"] {
