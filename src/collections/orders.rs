@@ -10,7 +10,8 @@
 //! - Orders are taken in the order in which they were given.
 //! - There are at most `MOST + 2`, however many are given. The result of folding two orders has the
 //!   same effect as both, one directly after the other.
-//! - This type drops no payload: one that is replaced by a later one is returned.
+//! - There are at least as many announcements as orders, and at most `MOST + 2`: an order that is
+//!   added after others were folded is announced by what announced those.
 //! - No payload is dropped in here: one that a later one replaces is handed out.
 
 #![forbid(unsafe_code)]
@@ -63,60 +64,77 @@ impl Order {
 
 /// Outstanding orders, the oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Orders(VecDeque<Order>);
+pub(crate) struct Orders {
+    queue: VecDeque<Order>,
+    /// The number of `Added::Behind` that `next` has not answered yet.
+    announced: usize,
+}
 
 /// The result of adding an order.
 #[derive(Debug)]
 pub(crate) enum Added {
-    /// It was appended, and is the last one now.
+    /// It was appended, is the last one now, and must be announced: by one more call of
+    /// [`next`](Orders::next).
     Behind,
-    /// It was merged into the last one, or has replaced a payload, which is returned.
+    /// The calls of [`next`](Orders::next) that were announced before are enough. A payload that it
+    /// has replaced is returned.
     Folded(Option<Order>),
 }
 
 impl Orders {
     pub(crate) fn add(&mut self, order: Order) -> Added {
-        if self.0.len() < MOST {
-            self.0.push_back(order);
-            return Added::Behind;
+        if self.queue.len() < MOST {
+            return self.append(order);
         }
-        let Some(last) = self.0.pop_back() else { return Added::Behind };
+        let Some(last) = self.queue.pop_back() else { return self.append(order) };
         match (last.throws(), order.throws()) {
             (false, false) => {
-                self.0.push_back(last.then(order));
+                self.queue.push_back(last.then(order));
                 Added::Folded(None)
             }
             // The later payload replaces the earlier one, as it would when it is thrown.
             (true, true) => {
-                self.0.push_back(order);
+                self.queue.push_back(order);
                 Added::Folded(Some(last))
             }
-            (false, true) if self.0.back().is_some_and(Order::throws) => {
-                let replaced = self.0.pop_back();
-                let joins = self.0.back().is_some_and(|before| !before.throws());
-                let before = if joins { self.0.pop_back() } else { None };
-                self.0.push_back(match before {
+            (false, true) if self.queue.back().is_some_and(Order::throws) => {
+                let replaced = self.queue.pop_back();
+                let joins = self.queue.back().is_some_and(|before| !before.throws());
+                let before = if joins { self.queue.pop_back() } else { None };
+                self.queue.push_back(match before {
                     Some(before) => before.then(last),
                     None => last,
                 });
-                self.0.push_back(order);
+                self.queue.push_back(order);
                 Added::Folded(replaced)
             }
             _ => {
-                self.0.extend([last, order]);
-                Added::Behind
+                self.queue.push_back(last);
+                self.append(order)
             }
         }
     }
 
-    /// Takes the last order back.
-    pub(crate) fn take_back(&mut self) -> Option<Order> {
-        self.0.pop_back()
+    fn append(&mut self, order: Order) -> Added {
+        self.queue.push_back(order);
+        if self.queue.len() <= self.announced {
+            return Added::Folded(None);
+        }
+        self.announced += 1;
+        Added::Behind
     }
 
-    /// Takes the oldest order.
+    /// Takes the last order back, which could not be announced.
+    pub(crate) fn take_back(&mut self) -> Option<Order> {
+        self.announced -= 1;
+        self.queue.pop_back()
+    }
+
+    /// Takes the oldest order. Must be called once per announcement; there may be fewer orders than
+    /// that.
     pub(crate) fn next(&mut self) -> Option<Order> {
-        self.0.pop_front()
+        self.announced = self.announced.saturating_sub(1);
+        self.queue.pop_front()
     }
 }
 
@@ -179,15 +197,17 @@ mod tests {
         // Every sequence of six orders of three kinds, repeated.
         for pattern in (0..3_usize.pow(6)).step_by(if cfg!(miri) { 101 } else { 1 }) {
             let mut orders = Orders::default();
-            let mut replaced = 0;
+            let (mut replaced, mut announced) = (0, 0);
             for at in 0..200_usize {
                 let added = orders.add(match pattern / 3_usize.pow((at % 6) as u32) % 3 {
                     0 => Order::Insert,
                     1 => Order::Remove,
                     _ => Order::Throw(Box::new(at)),
                 });
+                announced += usize::from(matches!(added, Added::Behind));
                 replaced += usize::from(matches!(added, Added::Folded(Some(Order::Throw(_)))));
-                assert!(orders.0.len() <= MOST + 2, "pattern {pattern}");
+                assert!(orders.queue.len() <= announced, "pattern {pattern}");
+                assert!(announced <= MOST + 2, "pattern {pattern}: {announced}");
             }
             let thrown =
                 (0..200_usize).filter(|at| pattern / 3_usize.pow((at % 6) as u32) % 3 == 2);

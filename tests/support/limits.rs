@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fibra::generator::{self, Yielder};
 
-use crate::support::{DONE_LINE, stderr, this_program};
+use crate::support::{DONE_LINE, output_in_time, stderr, this_program};
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
@@ -23,15 +23,12 @@ pub(crate) fn in_child(test: &str, limits: &str, f: impl FnOnce()) -> Output {
     }
     let script = format!("ulimit -c 0; ulimit -t 20; {limits} exec \"$0\" \"$@\"");
     let program = this_program();
-    Command::new("sh")
-        .args(["-c", &script])
-        .arg(program.get_program())
-        .args(program.get_args())
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(CHILD, test)
-        .env_remove("RUST_BACKTRACE")
-        .output()
-        .unwrap()
+    let mut child = Command::new("sh");
+    child.args(["-c", &script]);
+    child.arg(program.get_program()).args(program.get_args());
+    child.args(["--exact", test, "--nocapture", "--test-threads=1"]);
+    child.env(CHILD, test).env_remove("RUST_BACKTRACE");
+    output_in_time(&mut child)
 }
 
 /// Checks that the child's body has ended. Returns the text that it wrote before that.

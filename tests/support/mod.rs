@@ -23,7 +23,9 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::panic::{self, AssertUnwindSafe};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 use std::time::Duration;
 
 thread_local! {
@@ -146,7 +148,29 @@ pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOn
     let mut child = this_program();
     child.args(["--exact", test, "--nocapture", "--test-threads=1"]);
     child.env_remove("RUST_BACKTRACE").env(CHILD, test).envs(environment.iter().copied());
-    child.output().unwrap()
+    output_in_time(&mut child)
+}
+
+/// The longest that a child may run: a child that hangs fails its test, and not the whole run.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// Runs a child and returns its output. If it does not end by itself, it is killed.
+pub(crate) fn output_in_time(child: &mut Command) -> Output {
+    let child = child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = child.unwrap();
+    let pid = child.id();
+    let (ended, end) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            if end.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+                let kill = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+                eprintln!("process {pid} did not end within {LONGEST:?}: killed: {kill:?}");
+            }
+        });
+        let output = child.wait_with_output();
+        drop(ended);
+        output.unwrap()
+    })
 }
 
 /// Returns a command that runs this program: by the emulator that `.ci/aarch64` names, if there

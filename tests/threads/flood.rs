@@ -107,8 +107,17 @@ fn wakes_of_a_task() {
     });
 }
 
-/// Spawns a tasklet that survives every throw, until the returned flag is set.
-fn stubborn() -> (Tasklet, Arc<AtomicBool>) {
+/// Allows a stubborn tasklet to end, also when an assertion fails.
+struct Release(Arc<AtomicBool>);
+
+impl Drop for Release {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Spawns a tasklet that survives every throw, until the other value is dropped.
+fn stubborn() -> (Tasklet, Release) {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = stop.clone();
     let tasklet = stackless::spawn(move || {
@@ -117,15 +126,15 @@ fn stubborn() -> (Tasklet, Arc<AtomicBool>) {
         }
     });
     fibra::yield_now();
-    (tasklet, stop)
+    (tasklet, Release(stop))
 }
 
 /// Sends orders to a tasklet from two threads.
 fn flood_of_orders(each: impl Fn(&stackless::RemoteTasklet, usize) + Send + Sync + 'static) {
-    let (tasklet, stop) = stubborn();
+    let (tasklet, release) = stubborn();
     let (remote, count) = (tasklet.remote(), AtomicUsize::new(0));
     flood(move || each(&remote, count.fetch_add(1, Ordering::Relaxed)));
-    stop.store(true, Ordering::Relaxed);
+    drop(release);
     // Orders that are still in transit may take it out of the ring once more.
     while tasklet.is_alive() {
         let _ = tasklet.insert();
