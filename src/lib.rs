@@ -381,6 +381,7 @@ pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
 pub use fiber::panic::Panic;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
+pub use fiber::waits_for::{Descriptor, WaitsFor};
 #[cfg(feature = "tokio")]
 pub use host::{Guest, guest};
 pub use jobs::dump::{RuntimeDump, SchedulerDump, SchedulerState};

@@ -43,3 +43,4 @@ pub(crate) mod switch;
 pub(crate) mod task;
 pub(crate) mod token;
 pub(crate) mod wait_list;
+pub(crate) mod waits_for;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::fiber::brief::Brief;
 use crate::fiber::id::FiberId;
+use crate::fiber::waits_for::WaitsFor;
 
 /// The state of one fiber when the snapshot was taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,15 +21,29 @@ pub struct FiberSnapshot {
     pub name: Option<Arc<str>>,
     /// The activity of the fiber.
     pub activity: Activity,
+    /// Whether the fiber was killed and has not ended so far: it will unwind at its next wait, or
+    /// when it leaves its shield.
+    pub kill_pending: bool,
+    /// The things for which the fiber waits, as far as they are known: several in a `select!`.
+    pub waits_for: Vec<WaitsFor>,
     /// The holder of the lock that the fiber waits for, if it is known: "fiber 'writer' (#3)".
     pub held_by: Option<String>,
     /// The place where the fiber waits or last waited; before its first wait, where it was spawned.
     pub location: &'static Location<'static>,
+    /// The place where the fiber was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// The fiber that spawned it, which may have ended. `None` for a main fiber, and for a job that
+    /// was spawned outside of all fibers.
+    pub parent: Option<FiberId>,
     /// Whether the fiber has waited so far. A yield is not a wait.
     pub has_waited: bool,
     /// The time for which the fiber has been waiting, by the clock as read in the scheduler's last
     /// turns. `None` if it does not wait.
     pub waiting_for: Option<Duration>,
+    /// The time after which its wait ends even if nothing else ends it: the rest of a sleep, or of
+    /// the time limit of a call. `None` if there is no such time. (The limits of
+    /// [`time::timeout`](crate::time::timeout) are not counted.)
+    pub ends_in: Option<Duration>,
     /// The number of bytes of its stack that are in use; 0 before its first turn.
     pub stack_used: usize,
     /// The number of bytes that its stack can hold.
@@ -64,6 +79,17 @@ impl FiberSnapshot {
 impl fmt::Display for FiberSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.title())?;
+        self.write_activity(f)?;
+        if self.kill_pending {
+            f.write_str(", killed")?;
+        }
+        self.write_origin(f)
+    }
+}
+
+impl FiberSnapshot {
+    /// Writes what the fiber does, and where: " is parked at src/main.rs:3:5 for 2s".
+    fn write_activity(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let past = if self.has_waited { "last waited" } else { "spawned" };
         match self.activity {
             Activity::NotStarted => write!(f, " has not run yet, spawned at {}", self.location),
@@ -74,18 +100,80 @@ impl fmt::Display for FiberSnapshot {
                 if let Some(holder) = &self.held_by {
                     write!(f, " held by {holder}")?;
                 }
-                write!(f, " at {}", self.location)?;
-                let waiting_for = self.waiting_for.unwrap_or_default();
-                if waiting_for < Duration::from_millis(1) {
-                    return Ok(());
+                for (i, target) in self.waits_for.iter().take(LISTED).enumerate() {
+                    write!(f, "{}{target}", if i == 0 { " (" } else { "; " })?;
                 }
-                write!(f, " for {waiting_for:?}")
+                match self.waits_for.len() {
+                    0 => {}
+                    n if LISTED < n => write!(f, "; and {} more)", n - LISTED)?,
+                    _ => f.write_str(")")?,
+                }
+                write!(f, " at {}", self.location)?;
+                if let Some(waiting_for) = self.waiting_for.filter(|&time| is_worth_it(time)) {
+                    write!(f, " for {waiting_for:?}")?;
+                }
+                match self.ends_in.filter(|&time| is_worth_it(time)) {
+                    Some(left) => write!(f, ", {:?} left", whole_millis(left)),
+                    None => Ok(()),
+                }
             }
             Activity::Abandoned => {
                 write!(f, " refused to end and was abandoned at {}", self.location)
             }
         }
     }
+
+    /// Writes where the fiber was spawned and by which one, unless it is a main fiber.
+    fn write_origin(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = match self.parent {
+            Some(parent) => format!("by {}", Parent { id: parent, child: self.id }),
+            None if self.is_main() => return Ok(()),
+            None => String::from("from outside"),
+        };
+        if !self.has_waited && !matches!(self.activity, Activity::Waiting(_)) {
+            // Its spawn place is written already.
+            write!(f, " {by}")
+        } else if self.location == self.spawned_at {
+            write!(f, ", spawned there {by}")
+        } else {
+            write!(f, ", spawned at {} {by}", self.spawned_at)
+        }
+    }
+
+    /// Returns whether it is the main fiber of its scheduler.
+    pub(crate) fn is_main(&self) -> bool {
+        self.id.number() == 1
+    }
+}
+
+/// The most things for which a fiber waits that its line shows.
+const LISTED: usize = 3;
+
+/// A fiber, as its child names it.
+struct Parent {
+    id: FiberId,
+    child: FiberId,
+}
+
+impl fmt::Display for Parent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.id.fmt(f)?;
+        if self.id.scheduler == self.child.scheduler {
+            Ok(())
+        } else {
+            f.write_str(" of another scheduler")
+        }
+    }
+}
+
+/// Returns whether a time is long enough to be shown.
+fn is_worth_it(time: Duration) -> bool {
+    Duration::from_millis(1) <= time
+}
+
+/// Returns `time` without what is less than a millisecond, which only lengthens a line.
+fn whole_millis(time: Duration) -> Duration {
+    time - Duration::from_nanos(u64::from(time.subsec_nanos() % 1_000_000))
 }
 
 /// All fibers of a scheduler at one moment, in the order in which they were spawned.
