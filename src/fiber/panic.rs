@@ -54,10 +54,17 @@ enum Payload {
 }
 
 /// The fiber that has panicked.
-struct Origin {
+pub(crate) struct Origin {
     name: Option<Arc<str>>,
     id: FiberId,
     spawned_at: &'static Location<'static>,
+}
+
+impl Origin {
+    pub(crate) fn of(fiber: &Header) -> Origin {
+        let name = fiber.peek_extra(|extra| extra.name.clone()).flatten();
+        Origin { name, id: fiber.id(), spawned_at: fiber.spawned_at }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -106,9 +113,7 @@ impl Panic {
 
     /// Adds which fiber has panicked.
     pub(crate) fn of_fiber(self, fiber: &Header) -> Panic {
-        let name = fiber.peek_extra(|extra| extra.name.clone()).flatten();
-        let origin = Origin { name, id: fiber.id(), spawned_at: fiber.spawned_at };
-        Panic(Payload::OfFiber(Box::new((self.0, origin))))
+        Panic(Payload::OfFiber(Box::new((self.0, Origin::of(fiber)))))
     }
 
     /// Writes its text and its fiber on one line, after the name of a tuple.

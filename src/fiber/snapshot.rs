@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fiber::brief::Brief;
+use crate::fiber::dump_tree::{FEW, Tree};
 use crate::fiber::id::FiberId;
+use crate::fiber::snapshot_text::Origin;
 use crate::fiber::waits_for::WaitsFor;
 
 /// The state of one fiber when the snapshot was taken.
@@ -51,7 +53,7 @@ pub struct FiberSnapshot {
 }
 
 /// The activity of a fiber.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[derive(Copy, Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Activity {
     /// The fiber was spawned and has not run so far.
@@ -66,119 +68,12 @@ pub enum Activity {
     Abandoned,
 }
 
-impl FiberSnapshot {
-    /// Returns the fiber's name and number: "fiber 'writer' (#3)".
-    pub(crate) fn title(&self) -> String {
-        match &self.name {
-            Some(name) => format!("fiber '{name}' ({})", self.id),
-            None => format!("fiber {}", self.id),
-        }
-    }
-}
-
-impl fmt::Display for FiberSnapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.title())?;
-        self.write_activity(f)?;
-        if self.kill_pending {
-            f.write_str(", killed")?;
-        }
-        self.write_origin(f)
-    }
-}
-
-impl FiberSnapshot {
-    /// Writes what the fiber does, and where: " is parked at src/main.rs:3:5 for 2s".
-    fn write_activity(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let past = if self.has_waited { "last waited" } else { "spawned" };
-        match self.activity {
-            Activity::NotStarted => write!(f, " has not run yet, spawned at {}", self.location),
-            Activity::Running => write!(f, " runs, {past} at {}", self.location),
-            Activity::Runnable => write!(f, " can run, {past} at {}", self.location),
-            Activity::Waiting(text) => {
-                write!(f, " is {text}")?;
-                if let Some(holder) = &self.held_by {
-                    write!(f, " held by {holder}")?;
-                }
-                for (i, target) in self.waits_for.iter().take(LISTED).enumerate() {
-                    write!(f, "{}{target}", if i == 0 { " (" } else { "; " })?;
-                }
-                match self.waits_for.len() {
-                    0 => {}
-                    n if LISTED < n => write!(f, "; and {} more)", n - LISTED)?,
-                    _ => f.write_str(")")?,
-                }
-                write!(f, " at {}", self.location)?;
-                if let Some(waiting_for) = self.waiting_for.filter(|&time| is_worth_it(time)) {
-                    write!(f, " for {waiting_for:?}")?;
-                }
-                match self.ends_in.filter(|&time| is_worth_it(time)) {
-                    Some(left) => write!(f, ", {:?} left", whole_millis(left)),
-                    None => Ok(()),
-                }
-            }
-            Activity::Abandoned => {
-                write!(f, " refused to end and was abandoned at {}", self.location)
-            }
-        }
-    }
-
-    /// Writes where the fiber was spawned and by which one, unless it is a main fiber.
-    fn write_origin(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let by = match self.parent {
-            Some(parent) => format!("by {}", Parent { id: parent, child: self.id }),
-            None if self.is_main() => return Ok(()),
-            None => String::from("from outside"),
-        };
-        if !self.has_waited && !matches!(self.activity, Activity::Waiting(_)) {
-            // Its spawn place is written already.
-            write!(f, " {by}")
-        } else if self.location == self.spawned_at {
-            write!(f, ", spawned there {by}")
-        } else {
-            write!(f, ", spawned at {} {by}", self.spawned_at)
-        }
-    }
-
-    /// Returns whether it is the main fiber of its scheduler.
-    pub(crate) fn is_main(&self) -> bool {
-        self.id.number() == 1
-    }
-}
-
-/// The most things for which a fiber waits that its line shows.
-const LISTED: usize = 3;
-
-/// A fiber, as its child names it.
-struct Parent {
-    id: FiberId,
-    child: FiberId,
-}
-
-impl fmt::Display for Parent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.id.fmt(f)?;
-        if self.id.scheduler == self.child.scheduler {
-            Ok(())
-        } else {
-            f.write_str(" of another scheduler")
-        }
-    }
-}
-
-/// Returns whether a time is long enough to be shown.
-fn is_worth_it(time: Duration) -> bool {
-    Duration::from_millis(1) <= time
-}
-
-/// Returns `time` without what is less than a millisecond, which only lengthens a line.
-fn whole_millis(time: Duration) -> Duration {
-    time - Duration::from_nanos(u64::from(time.subsec_nanos() % 1_000_000))
-}
-
 /// All fibers of a scheduler at one moment, in the order in which they were spawned.
 ///
-/// Its `Display` is one line per fiber, without a line break at the end.
+/// Its `Display` is one line per fiber, without a line break at the end. If there are more than 20
+/// fibers it is a [tree](Dump::tree): each fiber is indented below the one that spawned it,
+/// siblings that were spawned at the same place and wait at the same place share a line, and the
+/// number of lines is bounded.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Dump {
@@ -191,20 +86,62 @@ pub struct Dump {
     pub other_schedulers: usize,
 }
 
+impl Dump {
+    /// Returns the dump as a tree, however few fibers there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     for _ in 0..10 {
+    ///         fibra::spawn(fibra::park);
+    ///     }
+    ///     fibra::yield_now(); // they wait now
+    ///     let text = fibra::dump().tree().to_string();
+    ///     assert_eq!(text.lines().count(), 2);
+    ///     assert!(text.contains("\n    10 fibers (#2 to #11) are parked at "), "{text}");
+    /// });
+    /// ```
+    #[must_use]
+    pub fn tree(&self) -> impl fmt::Display + '_ {
+        Text { dump: self, schedulers: &[], few: 0 }
+    }
+}
+
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, fiber) in self.fibers.iter().enumerate() {
-            write!(f, "{}  {fiber}", if i == 0 { "" } else { "\n" })?;
+        Text { dump: self, schedulers: &[], few: FEW }.fmt(f)
+    }
+}
+
+/// The text of a dump.
+pub(crate) struct Text<'a> {
+    pub(crate) dump: &'a Dump,
+    /// The numbers of the schedulers of the runtime, in the order of their indices, if known.
+    pub(crate) schedulers: &'a [u32],
+    /// The number of fibers up to which each has a line, in the order of their spawns.
+    pub(crate) few: usize,
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Text { dump, schedulers, few } = *self;
+        if dump.fibers.len() <= few {
+            for (i, fiber) in dump.fibers.iter().enumerate() {
+                f.write_str(if i == 0 { "  " } else { "\n  " })?;
+                fiber.write(f, Origin::Full(schedulers))?;
+            }
+        } else {
+            Tree { fibers: &dump.fibers, schedulers }.fmt(f)?;
         }
-        if self.left_out != 0 {
-            write!(f, "\n  and {} more", self.left_out)?;
+        if dump.left_out != 0 {
+            write!(f, "\n  and {} more", dump.left_out)?;
         }
-        match self.other_schedulers {
-            0 => {}
-            1 => f.write_str("\n  (`Handle::dump` also shows the other scheduler)")?,
-            n => write!(f, "\n  (`Handle::dump` also shows the {n} other schedulers)")?,
+        match dump.other_schedulers {
+            0 => Ok(()),
+            1 => f.write_str("\n  (`Handle::dump` also shows the other scheduler)"),
+            n => write!(f, "\n  (`Handle::dump` also shows the {n} other schedulers)"),
         }
-        Ok(())
     }
 }
 

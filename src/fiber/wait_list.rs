@@ -255,26 +255,16 @@ pub(crate) fn withdraw(fiber: FiberPtr) {
     }
 }
 
-/// A list in which a fiber waits, for dumps.
-#[derive(Debug)]
-pub(crate) struct WaitsIn {
-    /// The address of the list, to be compared only.
-    pub(crate) list: *const WaitList,
-    /// The place where the channel of the list was made, if it is the list of a channel.
-    pub(crate) made_at: Option<&'static Location<'static>>,
-}
-
-/// Returns the lists in which `fiber` waits.
-pub(crate) fn lists_of(fiber: FiberPtr) -> Vec<WaitsIn> {
+/// Returns the lists in which `fiber` waits, each with the place where its channel was made, if it
+/// belongs to a channel. The addresses are to be compared only.
+pub(crate) fn lists_of(
+    fiber: FiberPtr,
+) -> Vec<(*const WaitList, Option<&'static Location<'static>>)> {
     // SAFETY: like in `withdraw`.
     let Some(node) = (unsafe { fiber.waiting.get().as_ref() }) else { return Vec::new() };
-    let lists = node.and_siblings().filter_map(|node| {
-        let at = node.list.get();
-        // SAFETY: a linked node's list is alive (`Enlisted`).
-        let list = unsafe { at.as_ref()? };
-        Some(WaitsIn { list: at, made_at: list.made_at })
-    });
-    lists.collect()
+    let lists = node.and_siblings().map(|node| node.list.get());
+    // SAFETY: a linked node's list is alive (`Enlisted`).
+    lists.filter_map(|at| unsafe { at.as_ref() }.map(|list| (at, list.made_at))).collect()
 }
 
 /// Returns the fibers before and behind `fiber` in the list in which it waits.

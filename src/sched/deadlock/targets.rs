@@ -35,13 +35,9 @@ impl Targets {
     /// Returns what `fiber`, which waits, waits for.
     pub(crate) fn of_wait(&self, fiber: &FiberRef) -> Vec<WaitsFor> {
         let mut targets = self.joined.get(&fiber.id()).cloned().unwrap_or_default();
-        for waits in wait_list::lists_of(fiber.ptr()) {
-            let descriptor = || self.descriptors.get(&waits.list).cloned();
-            let target = waits
-                .made_at
-                .map(WaitsFor::Channel)
-                .or_else(|| descriptor().map(WaitsFor::Descriptor));
-            targets.extend(target);
+        for (list, made_at) in wait_list::lists_of(fiber.ptr()) {
+            let descriptor = || self.descriptors.get(&list).cloned().map(WaitsFor::Descriptor);
+            targets.extend(made_at.map(WaitsFor::Channel).or_else(descriptor));
         }
         targets
     }
