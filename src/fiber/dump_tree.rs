@@ -14,8 +14,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::panic::Location;
 
@@ -57,23 +57,20 @@ struct Kind<'a> {
     kill_pending: bool,
     held_by: Option<&'a str>,
     channel: Option<&'static Location<'static>>,
-    /// The parent, if it is not in the tree.
-    parent: Option<FiberId>,
+    has_parent: bool,
 }
 
 impl fmt::Display for Tree<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let children = self.children();
-        let is_listed: HashMap<FiberId, ()> =
-            self.fibers.iter().map(|fiber| (fiber.id, ())).collect();
-        let is_root = |fiber: &&FiberSnapshot| {
-            fiber.parent.is_none_or(|parent| !is_listed.contains_key(&parent))
-        };
-        let mut waiting = grouped(self.fibers.iter().filter(is_root), 0, true);
+        let listed: HashSet<FiberId> = self.fibers.iter().map(|fiber| fiber.id).collect();
+        let is_root =
+            |fiber: &&FiberSnapshot| fiber.parent.is_none_or(|parent| !listed.contains(&parent));
+        let mut waiting = grouped(self.fibers.iter().filter(is_root), 0);
         let (mut lines, mut rest) = (0, Vec::new());
         while let Some(group) = waiting.pop() {
             let below = group.members.iter().filter_map(|fiber| children.get(&fiber.id)).flatten();
-            waiting.extend(grouped(below.copied(), group.depth + 1, false));
+            waiting.extend(grouped(below.copied(), group.depth + 1));
             if lines == MOST_LINES {
                 rest.push(group);
                 continue;
@@ -120,15 +117,11 @@ impl<'a> Tree<'a> {
 }
 
 /// Groups fibers that are alike, in the reverse order of the oldest fiber of each group.
-fn grouped<'a>(
-    fibers: impl Iterator<Item = &'a FiberSnapshot>,
-    depth: usize,
-    are_roots: bool,
-) -> Vec<Group<'a>> {
+fn grouped<'a>(fibers: impl Iterator<Item = &'a FiberSnapshot>, depth: usize) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut places: HashMap<Kind<'_>, usize> = HashMap::new();
     for fiber in fibers {
-        match places.entry(Kind::of(fiber, are_roots)) {
+        match places.entry(Kind::of(fiber)) {
             Entry::Occupied(at) => groups[*at.get()].members.push(fiber),
             Entry::Vacant(at) => {
                 at.insert(groups.len());
@@ -141,7 +134,7 @@ fn grouped<'a>(
 }
 
 impl<'a> Kind<'a> {
-    fn of(fiber: &'a FiberSnapshot, is_root: bool) -> Kind<'a> {
+    fn of(fiber: &'a FiberSnapshot) -> Kind<'a> {
         let channel = match fiber.waits_for.first() {
             Some(WaitsFor::Channel(place)) => Some(*place),
             _ => None,
@@ -154,7 +147,7 @@ impl<'a> Kind<'a> {
             kill_pending: fiber.kill_pending,
             held_by: fiber.held_by.as_deref(),
             channel,
-            parent: fiber.parent.filter(|_| is_root),
+            has_parent: fiber.parent.is_some(),
         }
     }
 }
@@ -195,15 +188,16 @@ impl Group<'_> {
         if first.kill_pending {
             f.write_str(", killed")?;
         }
-        match first.activity {
-            Activity::NotStarted => {}
-            Activity::Running | Activity::Runnable if !first.has_waited => {
-                return first.write_parent(f, origin);
-            }
-            _ => {}
+        let is_ready = matches!(first.activity, Activity::Running | Activity::Runnable);
+        if first.has_waited || !is_ready {
+            write!(f, ", spawned at {}", first.spawned_at)?;
         }
-        write!(f, ", spawned at {}", first.spawned_at)?;
-        first.write_parent(f, origin)
+        let parents: HashSet<_> = self.members.iter().map(|fiber| fiber.parent).collect();
+        match parents.len() {
+            1 => first.write_parent(f, origin),
+            n if is_root => write!(f, " by {n} fibers"),
+            _ => Ok(()),
+        }
     }
 }
 
