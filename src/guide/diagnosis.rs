@@ -1,6 +1,10 @@
 //! Diagnosis: what a program that leaks, hangs or fails says about itself, with the output of
 //! example programs.
 //!
-#![doc = include_str!("diagnosis/leak.md")]
-//!
-#![doc = include_str!("diagnosis/unjoined_panic.md")]
+//! | page | the program |
+//! |---|---|
+//! | [`leak`] | has more and more fibers |
+//! | [`unjoined_panic`] | has lost a fiber to a panic |
+
+pub mod leak;
+pub mod unjoined_panic;
