@@ -5,6 +5,7 @@ use crate::fiber::snapshot::{Dump, FiberSnapshot};
 use crate::sched::core::caller::is_resting;
 use crate::sched::core::scheduler::{Scheduler, current_fiber};
 use crate::sched::deadlock::lock_graph::LockGraph;
+use crate::sched::deadlock::targets::Targets;
 use crate::sched::shared::owner::Owner;
 
 /// Returns a snapshot of every fiber of this thread's scheduler: its name, what it waits for, where
@@ -124,9 +125,16 @@ pub(crate) fn of(sched: &Scheduler, most: usize) -> Dump {
 pub(crate) fn with_holders(sched: &Scheduler, most: usize) -> (Dump, Vec<(usize, Owner)>) {
     let fibers = sched.fibers_where(|fiber| !is_resting(fiber));
     let locks = LockGraph::of(sched);
-    let picture = |fiber: &FiberRef| FiberSnapshot {
-        held_by: locks.holder(fiber),
-        ..FiberSnapshot::of(fiber, sched.now_ms.get())
+    let targets = Targets::of(sched, &fibers);
+    let picture = |fiber: &FiberRef| {
+        let snapshot = FiberSnapshot::of(fiber, sched.now_ms.get());
+        let waits = snapshot.waiting_for.is_some();
+        FiberSnapshot {
+            held_by: locks.holder(fiber),
+            waits_for: if waits { targets.of_wait(fiber) } else { Vec::new() },
+            ends_in: sched.time.left(fiber.timer.get()).filter(|_| waits),
+            ..snapshot
+        }
     };
     let listed = || fibers.iter().take(most);
     let holders = listed().enumerate().filter_map(|(i, fiber)| Some((i, locks.elsewhere(fiber)?)));
