@@ -41,6 +41,8 @@ impl FiberSnapshot {
                 .then(|| Duration::from_millis(now.wrapping_sub(header.since.get()).into())),
             stack_used: header.context.stack_used(own_mark(header)),
             stack_size: header.class.bytes(),
+            #[cfg(feature = "diagnostics")]
+            stack: None,
         }
     }
 }

@@ -38,8 +38,12 @@ pub(crate) mod report;
 pub(crate) mod roster;
 pub(crate) mod shelves;
 pub(crate) mod snapshot;
+#[cfg(feature = "diagnostics")]
+pub(crate) mod stack_groups;
 pub(crate) mod state;
 pub(crate) mod switch;
 pub(crate) mod task;
 pub(crate) mod token;
 pub(crate) mod wait_list;
+#[cfg(feature = "diagnostics")]
+pub(crate) mod walk;

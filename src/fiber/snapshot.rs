@@ -9,6 +9,10 @@ use std::time::Duration;
 
 use crate::fiber::brief::Brief;
 use crate::fiber::id::FiberId;
+#[cfg(feature = "diagnostics")]
+use crate::fiber::stack_groups;
+#[cfg(feature = "diagnostics")]
+use crate::stack_trace::StackTrace;
 
 /// The state of one fiber when the snapshot was taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -33,6 +37,10 @@ pub struct FiberSnapshot {
     pub stack_used: usize,
     /// The number of bytes that its stack can hold.
     pub stack_size: usize,
+    /// The native stack of the fiber, in a dump with stacks
+    /// ([`dump_with_stacks`](crate::dump_with_stacks)).
+    #[cfg(feature = "diagnostics")]
+    pub stack: Option<StackTrace>,
 }
 
 /// The activity of a fiber.
@@ -90,7 +98,8 @@ impl fmt::Display for FiberSnapshot {
 
 /// All fibers of a scheduler at one moment, in the order in which they were spawned.
 ///
-/// Its `Display` is one line per fiber, without a line break at the end.
+/// Its `Display` is one line per fiber, without a line break at the end. In a dump with stacks the
+/// fibers are grouped by equal stacks.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Dump {
@@ -105,9 +114,7 @@ pub struct Dump {
 
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, fiber) in self.fibers.iter().enumerate() {
-            write!(f, "{}  {fiber}", if i == 0 { "" } else { "\n" })?;
-        }
+        self.write_fibers(f)?;
         if self.left_out != 0 {
             write!(f, "\n  and {} more", self.left_out)?;
         }
@@ -115,6 +122,19 @@ impl fmt::Display for Dump {
             0 => {}
             1 => f.write_str("\n  (`Handle::dump` also shows the other scheduler)")?,
             n => write!(f, "\n  (`Handle::dump` also shows the {n} other schedulers)")?,
+        }
+        Ok(())
+    }
+}
+
+impl Dump {
+    fn write_fibers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[cfg(feature = "diagnostics")]
+        if stack_groups::are_walked(&self.fibers) {
+            return stack_groups::write(f, &self.fibers);
+        }
+        for (i, fiber) in self.fibers.iter().enumerate() {
+            write!(f, "{}  {fiber}", if i == 0 { "" } else { "\n" })?;
         }
         Ok(())
     }

@@ -8,12 +8,14 @@
 //! | circle | fibers of several threads, each of which waits for a lock that the next one holds |
 //! | dump | a snapshot of all fibers: what each one does, where, and since when |
 //!
-//! Reading order: [`witness`], [`victim`], [`lock_graph`], [`circles`], [`dump`].
+//! Reading order: [`witness`], [`victim`], [`lock_graph`], [`circles`], [`dump`], `stacks`.
 //!
 //! It may use `time`, `shared`, `core`, `tasklet` and `threads`.
 
 pub(crate) mod circles;
 pub(crate) mod dump;
 pub(crate) mod lock_graph;
+#[cfg(feature = "diagnostics")]
+pub(crate) mod stacks;
 pub(crate) mod victim;
 pub(crate) mod witness;
