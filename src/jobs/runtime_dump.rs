@@ -217,7 +217,10 @@ impl SchedulerDump {
             write!(f, ", {}", Queued(self.queued_jobs))?;
         }
         match &self.fibers {
-            Some(dump) => write!(f, ":\n{}", Text { dump, schedulers, few: FEW }),
+            Some(dump) => {
+                f.write_str(":\n")?;
+                fmt::Display::fmt(&Text { dump, schedulers, few: FEW }, f)
+            }
             None => Ok(()),
         }
     }
