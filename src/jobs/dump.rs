@@ -19,7 +19,7 @@ use crate::jobs::stalls::Stalls;
 use crate::jobs::worker::Worker;
 use crate::sched::core::limit::Limit;
 use crate::sched::core::scheduler::Scheduler;
-use crate::sched::deadlock::dump;
+use crate::sched::deadlock::dump::{self, Stats};
 use crate::sched::deadlock::victim::REPORTED;
 use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::owner::Owner;
@@ -104,20 +104,32 @@ impl Handle {
     #[must_use]
     #[track_caller]
     pub fn dump_within(&self, limit: Duration) -> RuntimeDump {
-        let shared = &*self.shared;
         let own = self.at_home(|sched, worker| (worker.index(), of(sched, usize::MAX)));
-        let request = Request::new(shared.seats.len(), usize::MAX, false);
-        let _withdraws = Withdraws { shared, request: &request };
-        ask(shared, &request, own.as_ref().map(|(index, _)| *index));
-        if let Some((index, answer)) = own {
-            request.answer(index, answer);
-        }
-        if !request.complete.is_set() {
-            // An error means that the time is over, or that the fiber was killed and cannot unwind.
-            let _ = request.complete.wait_in_line(Limit::After(limit).instant(), &ASKING);
-        }
-        collect(shared, &request, limit)
+        of_all(&self.shared, usize::MAX, limit, own)
     }
+}
+
+/// Returns a snapshot of all schedulers of a runtime with up to `most` fibers of each, for which it
+/// waits up to `limit`. `own` is the index and the answer of the caller's scheduler, if that belongs
+/// to the runtime.
+#[track_caller]
+pub(crate) fn of_all(
+    shared: &Shared,
+    most: usize,
+    limit: Duration,
+    own: Option<(usize, Answer)>,
+) -> RuntimeDump {
+    let request = Request::new(shared.seats.len(), most, false);
+    let _withdraws = Withdraws { shared, request: &request };
+    ask(shared, &request, own.as_ref().map(|(index, _)| *index));
+    if let Some((index, answer)) = own {
+        request.answer(index, answer);
+    }
+    if !request.complete.is_set() {
+        // An error means that the time is over, or that the fiber was killed and cannot unwind.
+        let _ = request.complete.wait_in_line(Limit::After(limit).instant(), &ASKING);
+    }
+    collect(shared, &request, limit)
 }
 
 /// Leaves `request` at all schedulers, except for `own`, which gives its dump itself.
@@ -148,15 +160,18 @@ fn collect(shared: &Shared, request: &Request, limit: Duration) -> RuntimeDump {
     let schedulers = answers.into_iter().zip(&shared.seats).enumerate();
     let schedulers = schedulers.map(|(index, (answer, seat))| {
         let asleep = request.asleep[index].load(Ordering::Relaxed);
-        let (state, fibers) = match answer {
+        let (state, found) = match answer {
             None => (SchedulerState::Busy(limit), None),
             Some(Answer::NotStarted) => (SchedulerState::NotStarted, None),
-            Some(Answer::Fibers(dump, _)) if asleep => (SchedulerState::Asleep, Some(dump)),
-            Some(Answer::Fibers(dump, _)) => (SchedulerState::Awake, Some(dump)),
+            Some(Answer::Fibers(dump, stats, _)) if asleep => {
+                (SchedulerState::Asleep, Some((dump, stats)))
+            }
+            Some(Answer::Fibers(dump, stats, _)) => (SchedulerState::Awake, Some((dump, stats))),
             Some(Answer::Ended) => (SchedulerState::Ended, None),
         };
         let queued_jobs = seat.stealer.len() + seat.direct.len();
-        SchedulerDump { index, state, queued_jobs, fibers }
+        let (fibers, stats) = found.unzip();
+        SchedulerDump { index, state, queued_jobs, fibers, stats }
     });
     RuntimeDump { schedulers: schedulers.collect(), queued_jobs: shared.injector.len() }
 }
@@ -164,13 +179,13 @@ fn collect(shared: &Shared, request: &Request, limit: Duration) -> RuntimeDump {
 /// Names the fibers that hold locks for which fibers of other schedulers wait.
 fn name_holders(answers: &mut [Option<Answer>]) {
     let held = |answer: &Option<Answer>| match answer {
-        Some(Answer::Fibers(_, held)) => held.clone(),
+        Some(Answer::Fibers(_, _, held)) => held.clone(),
         _ => Vec::new(),
     };
     let holders: HashSet<Owner> = answers.iter().flat_map(held).map(|(_, owner)| owner).collect();
     let mut names = HashMap::new();
     for (index, answer) in answers.iter().enumerate() {
-        let Some(Answer::Fibers(dump, _)) = answer else { continue };
+        let Some(Answer::Fibers(dump, ..)) = answer else { continue };
         for fiber in &dump.fibers {
             let owner = Owner::of_fiber(fiber.id);
             if holders.contains(&owner) {
@@ -179,7 +194,7 @@ fn name_holders(answers: &mut [Option<Answer>]) {
         }
     }
     for answer in answers.iter_mut().flatten() {
-        let Answer::Fibers(dump, held) = answer else { continue };
+        let Answer::Fibers(dump, _, held) = answer else { continue };
         for (at, owner) in held {
             if let Some(name) = names.get(owner) {
                 dump.fibers[*at].held_by = Some(name.clone());
@@ -191,7 +206,7 @@ fn name_holders(answers: &mut [Option<Answer>]) {
 /// Returns the answer of `sched`.
 fn of(sched: &Scheduler, most: usize) -> Answer {
     let (dump, held) = dump::with_holders(sched, most);
-    Answer::Fibers(dump, held)
+    Answer::Fibers(dump, dump::stats_of(sched), held)
 }
 
 /// Takes a request out of all desks when this is dropped: at the end of the wait for the answers,
@@ -296,6 +311,9 @@ pub struct SchedulerDump {
     pub queued_jobs: usize,
     /// The fibers of the scheduler, if it has answered.
     pub fibers: Option<Dump>,
+    /// The counters of the scheduler, like those of [`fibra::stats`](crate::stats()), if it has
+    /// answered.
+    pub stats: Option<Stats>,
 }
 
 /// The state of a scheduler when it was asked for a dump.

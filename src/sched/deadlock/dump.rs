@@ -1,5 +1,6 @@
 //! Inspecting a scheduler from inside the program: a snapshot of every fiber, and the counters.
 
+use crate::fiber::current;
 use crate::fiber::header::FiberRef;
 use crate::fiber::snapshot::{Dump, FiberSnapshot};
 use crate::sched::core::caller::is_resting;
@@ -55,12 +56,16 @@ pub fn dump() -> Dump {
 #[must_use]
 #[track_caller]
 pub fn stats() -> Stats {
-    let sched = current_fiber().sched;
+    stats_of(&current_fiber().sched)
+}
+
+/// Returns the counters of `sched`.
+pub(crate) fn stats_of(sched: &Scheduler) -> Stats {
     let stacks = sched.pool.borrow().stats();
     let spare = usize::from(sched.spare.stack.borrow().is_some());
     Stats {
-        fibers: sched.live.get() - usize::from(caller_rests(&sched)),
-        runnable: sched.ring(|ring| ring.queued()) + 1,
+        fibers: sched.live.get() - usize::from(caller_rests(sched)),
+        runnable: sched.ring(|ring| ring.queued()) + usize::from(current::fiber().is_some()),
         spawned: sched.spawned(),
         abandoned: sched.abandoned.get(),
         switches: sched.switches.get(),
@@ -82,7 +87,7 @@ pub fn stats() -> Stats {
 ///     assert_eq!((fibers, runnable), (1, 1));
 /// });
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
     /// The number of fibers that have not ended, including the main fiber.
