@@ -378,17 +378,20 @@ mod runtime;
 mod sched;
 mod stack;
 
+pub use fiber::dump_difference::{DumpChange, DumpDifference};
 pub use fiber::exit::JoinError;
 pub use fiber::id::FiberId;
 pub use fiber::locals::FiberLocal;
 pub use fiber::panic::Panic;
+pub use fiber::panic_hook::install_panic_hook;
 pub use fiber::snapshot::{Activity, Deadlock, Dump, FiberSnapshot};
+pub use fiber::waits_for::{Descriptor, WaitsFor};
 #[cfg(feature = "tokio")]
 pub use host::{Guest, guest};
-pub use jobs::dump::{RuntimeDump, SchedulerDump, SchedulerState};
 pub use jobs::error::TrySpawnError;
 pub use jobs::handle::Handle;
 pub use jobs::remote_handle::RemoteHandle;
+pub use jobs::runtime_dump::{RuntimeDump, SchedulerDump, SchedulerState};
 pub use offload::blocking;
 #[cfg(feature = "net")]
 pub use program::main;

@@ -14,6 +14,7 @@ use std::process::{ExitCode, Termination};
 use std::sync::Arc;
 
 use crate::fiber::exit::JoinError;
+use crate::fiber::panic_hook::install_panic_hook;
 use crate::reactor::driver::Driver;
 use crate::runtime::Runtime;
 use crate::sched::api::run::{self, refuse_nesting};
@@ -49,6 +50,9 @@ const INTERRUPTED: u8 = 130;
 /// Under `panic = "abort"` nothing can be unwound. After the first Ctrl-C, waits of the main fiber
 /// that return a `Result` fail, and the exit status is that of the value which the main fiber then
 /// returns. The second Ctrl-C works as described.
+///
+/// A panic on another fiber than the main one names that fiber on standard error: see
+/// [`install_panic_hook`](crate::install_panic_hook).
 ///
 /// The sizes of stacks are those of [`run`](crate::run). [`Runtime::main`] is the same with other
 /// settings.
@@ -136,6 +140,7 @@ where
     F: FnOnce() -> T,
     T: Termination,
 {
+    install_panic_hook();
     if signal::is_ignored(Signal::SIGINT) {
         return runtime.run(f).report();
     }

@@ -179,8 +179,11 @@ class Fiber:
             self.name = self.attempt(lambda: table.text(extra + table["extra.name"], "arc_str"))
         reason = memory.word(address + table["fiber.reason"])
         self.reason = self.attempt(lambda: table.text(reason + table["reason.text"], "str"))
-        location = memory.word(address + table["fiber.location"])
+        location, spawned_at = (
+            memory.word(address + table["fiber." + place]) for place in ("location", "spawned_at"))
         self.location = self.attempt(lambda: table.location(location))
+        self.spawned_at = self.attempt(lambda: table.location(spawned_at))
+        self.parent = memory.number(address + table["fiber.parent"], 8)
 
     @staticmethod
     def attempt(read):
@@ -198,11 +201,12 @@ class Fiber:
 
     def activity(self):
         if self.is_in("new"):
-            return "has not run yet, spawned"
+            return "has not run yet"
+        has_waited = "" if self.location == self.spawned_at else ", last waited"
         if self.runs:
-            return "runs, last waited or spawned"
+            return "runs" + has_waited
         if self.is_in("runnable"):
-            return "can run, last waited or spawned"
+            return "can run" + has_waited
         if self.is_in("abandoned"):
             return "refused to end and was abandoned"
         if self.is_in("finished"):
@@ -210,12 +214,24 @@ class Fiber:
         return f"is {self.reason or 'waiting'}"
 
     def line(self):
-        line = f"{self.title()} {self.activity()} at {self.location or '(unknown place)'}"
+        line = f"{self.title()} {self.activity()}"
+        if self.location != self.spawned_at:
+            line += f" at {self.location or '(unknown place)'}"
         if self.is_in("parked", "paused"):
             waited = (self.scheduler.now - self.since) & 0xffffffff
             about = "" if self.scheduler.is_now_exact else "at least "
             line += f" for {about}{age(waited)}"
-        return line + (", killed" if self.is_killed else "")
+        line += ", killed" if self.is_killed else ""
+        line += f", spawned at {self.spawned_at or '(unknown place)'}"
+        return line + (f" by {self.parent_title()}" if self.parent else "")
+
+    def parent_title(self):
+        """Returns the title of the fiber that has spawned it."""
+        if not self.parent >> 63:
+            return f"#{self.parent}"
+        bits = self.scheduler.table["parent.number_bits"]
+        scheduler = (self.parent & ~(1 << 63)) >> bits
+        return f"#{self.parent & (1 << bits) - 1} of scheduler {scheduler}"
 
     def frames(self):
         """Returns the frames of its stack, the innermost first, as text; None without a stack."""

@@ -26,6 +26,7 @@
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
+use std::panic::Location;
 
 use crate::sched::lowlevel::{
     CurrentFiber, Deadline, Enlisted, FiberPtr, Interrupt, Place, WaitList, WaitNode, WaitReason,
@@ -141,6 +142,11 @@ impl<T> Waiter<T> {
 impl<T> Waiters<T> {
     pub(crate) const fn new() -> Waiters<T> {
         Waiters { list: WaitList::new(), of: PhantomData }
+    }
+
+    /// Creates a queue of a channel that is made at `place`, which dumps show.
+    pub(crate) const fn of_channel(place: &'static Location<'static>) -> Waiters<T> {
+        Waiters { list: WaitList::of_channel(place), of: PhantomData }
     }
 
     /// Returns whether a fiber waits. If so, the caller serves the first by

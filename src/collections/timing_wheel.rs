@@ -200,6 +200,11 @@ impl<T: Copy> TimingWheel<T> {
         item
     }
 
+    /// Returns the tick of a pending timer.
+    pub(crate) fn tick_of(&self, key: TimerKey) -> u64 {
+        self.entries[key.0 as usize].tick
+    }
+
     /// Returns the exact tick of the earliest timer.
     ///
     /// Walks a slot's list unless the earliest timer is on level 0. A caller that asks repeatedly

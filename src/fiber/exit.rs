@@ -134,7 +134,7 @@ impl fmt::Display for JoinError {
 impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            JoinError::Panicked(panic) => write!(f, "Panicked({:?})", Brief(panic.message())),
+            JoinError::Panicked(panic) => panic.fmt_as(f, "Panicked"),
             JoinError::Killed => f.write_str("Killed"),
             JoinError::KilledFor(reason) => write!(f, "KilledFor({:?})", Brief(reason)),
             JoinError::Abandoned => f.write_str("Abandoned"),

@@ -37,7 +37,7 @@ use crate::fiber::cancel_scope::CancelScope;
 use crate::fiber::context::Context;
 use crate::fiber::exit::JoinError;
 use crate::fiber::extra::Extra;
-use crate::fiber::id::FiberId;
+use crate::fiber::id::{FiberId, Parent};
 use crate::fiber::park_token::ParkToken;
 use crate::fiber::state::{FirstTurn, Signals, State, WaitReason};
 use crate::fiber::wait_list::WaitNode;
@@ -120,6 +120,12 @@ pub(crate) struct Header {
     pub(crate) waiting: Cell<*const WaitNode>,
     /// The fields that most fibers do not use: a name, fiber-locals, a remote unparker.
     pub(crate) extra: UnsafeCell<Option<Box<Extra>>>,
+
+    // -- written by spawn, read by dumps and reports ----------------------------------------
+    /// The place where it was spawned.
+    pub(crate) spawned_at: &'static Location<'static>,
+    /// The fiber that spawned it.
+    pub(crate) parent: Parent,
 }
 
 impl Header {
@@ -129,7 +135,7 @@ impl Header {
         vtable: &'static VTable,
         id: FiberId,
         class: SizeClass,
-        location: &'static Location<'static>,
+        (location, parent): (&'static Location<'static>, Parent),
     ) -> Header {
         Header {
             context: Context::empty(),
@@ -161,6 +167,8 @@ impl Header {
             cancel_scopes: Cell::new(std::ptr::null()),
             waiting: Cell::new(std::ptr::null()),
             extra: UnsafeCell::new(None),
+            spawned_at: location,
+            parent,
         }
     }
 
@@ -169,6 +177,17 @@ impl Header {
 
     pub(crate) fn id(&self) -> FiberId {
         FiberId { scheduler: self.scheduler, number: self.number }
+    }
+
+    /// Returns the fiber that spawned it, if a fiber did.
+    pub(crate) fn parent(&self) -> Option<FiberId> {
+        self.parent.of(self.scheduler)
+    }
+
+    /// Returns it as the parent of a fiber of the same scheduler.
+    #[inline(always)]
+    pub(crate) fn as_parent(&self) -> Parent {
+        Parent::here(self.number)
     }
 
     /// Returns the number of its scheduler.

@@ -34,11 +34,16 @@ impl FiberSnapshot {
             id: header.id(),
             name: header.peek_extra(|extra| extra.name.clone()).flatten(),
             activity,
+            kill_pending: header.killed.get() && activity != Activity::Abandoned,
+            waits_for: Vec::new(),
             held_by: None,
             location: header.location.get(),
+            spawned_at: header.spawned_at,
+            parent: header.parent(),
             has_waited: header.reason.get().text != WaitReason::NOT_STARTED.text,
             waiting_for: waits
                 .then(|| Duration::from_millis(now.wrapping_sub(header.since.get()).into())),
+            ends_in: None,
             stack_used: header.context.stack_used(own_mark(header)),
             stack_size: header.class.bytes(),
         }

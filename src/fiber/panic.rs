@@ -8,11 +8,14 @@
 use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::fmt;
-use std::panic;
-use std::sync::{Mutex, PoisonError};
+use std::panic::{self, Location};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::fiber::brief::Brief;
+use crate::fiber::header::Header;
+use crate::fiber::id::FiberId;
 use crate::fiber::payload::other_text;
+use crate::fiber::report::report_lost;
 
 /// The payload with which a fiber, a generator or a greenlet panicked, and its text.
 ///
@@ -46,6 +49,32 @@ enum Payload {
     Literal(Box<&'static str>),
     Text(Box<String>),
     Other(Box<Other>),
+    /// The payload of a fiber, and which fiber that was.
+    OfFiber(Box<(Payload, Origin)>),
+}
+
+/// The fiber that has panicked.
+pub(crate) struct Origin {
+    name: Option<Arc<str>>,
+    id: FiberId,
+    spawned_at: &'static Location<'static>,
+}
+
+impl Origin {
+    pub(crate) fn of(fiber: &Header) -> Origin {
+        let name = fiber.peek_extra(|extra| extra.name.clone()).flatten();
+        Origin { name, id: fiber.id(), spawned_at: fiber.spawned_at }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "fiber '{name}' ({})", self.id)?,
+            None => write!(f, "fiber {}", self.id)?,
+        }
+        write!(f, ", spawned at {}", self.spawned_at)
+    }
 }
 
 struct Other {
@@ -82,38 +111,81 @@ impl Panic {
         Panic(Payload::Other(Box::new(Other { payload: Mutex::new(payload), of_type, text })))
     }
 
+    /// Adds which fiber has panicked.
+    pub(crate) fn of_fiber(self, fiber: &Header) -> Panic {
+        Panic(Payload::OfFiber(Box::new((self.0, Origin::of(fiber)))))
+    }
+
+    /// Writes its text and its fiber on one line, after the name of a tuple.
+    pub(crate) fn fmt_as(&self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
+        write!(f, "{name}({:?}", Brief(self.message()))?;
+        match self.origin() {
+            Some(origin) => write!(f, ", {origin})"),
+            None => f.write_str(")"),
+        }
+    }
+
+    fn origin(&self) -> Option<&Origin> {
+        match &self.0 {
+            Payload::OfFiber(of) => Some(&of.1),
+            _ => None,
+        }
+    }
+
+    /// Returns the place where the fiber that panicked was spawned; `None` if the panic is not that
+    /// of a fiber.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fibra::JoinError;
+    ///
+    /// fibra::run(|| {
+    ///     let line = line!() + 1;
+    ///     let fiber = fibra::spawn(|| panic!("no more cheese"));
+    ///     let Err(JoinError::Panicked(panic)) = fiber.join() else { unreachable!() };
+    ///     assert_eq!(panic.spawned_at().unwrap().line(), line);
+    /// });
+    /// ```
+    #[must_use]
+    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        self.origin().map(|origin| origin.spawned_at)
+    }
+
+    /// Returns the identity of the fiber that panicked; `None` if the panic is not that of a fiber.
+    #[must_use]
+    pub fn fiber_id(&self) -> Option<FiberId> {
+        self.origin().map(|origin| origin.id)
+    }
+
+    /// Reports the panic, which no caller receives, and drops it. `whose` is the subject of the
+    /// report if the panic is not that of a fiber: "a job".
+    #[cold]
+    pub(crate) fn report_unjoined(self, whose: impl fmt::Display) {
+        let who = match self.origin() {
+            Some(origin) => format!("{origin},"),
+            None => whose.to_string(),
+        };
+        report_lost(format_args!("{who} panicked and was not joined"), self.into_payload());
+    }
+
     /// Returns the text of the panic: the payload, if that is a string, like std's panic hook
     /// prints it, and otherwise a description of it.
     #[must_use]
     pub fn message(&self) -> &str {
-        match &self.0 {
-            Payload::Literal(text) => text,
-            Payload::Text(text) => text,
-            Payload::Other(other) => &other.text,
-        }
+        self.0.message()
     }
 
     /// Returns whether the payload is a `T`.
     #[must_use]
     pub fn is<T: Any>(&self) -> bool {
-        let of_type = match &self.0 {
-            Payload::Literal(_) => TypeId::of::<&'static str>(),
-            Payload::Text(_) => TypeId::of::<String>(),
-            Payload::Other(other) => other.of_type,
-        };
-        of_type == TypeId::of::<T>()
+        self.0.of_type() == TypeId::of::<T>()
     }
 
     /// Returns the payload, for [`std::panic::resume_unwind`] or `downcast`.
     #[must_use]
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        match self.0 {
-            Payload::Literal(text) => text,
-            Payload::Text(text) => text,
-            Payload::Other(other) => {
-                other.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
-            }
-        }
+        self.0.into_box()
     }
 
     /// Returns the payload as a `T`.
@@ -131,6 +203,45 @@ impl Panic {
     }
 }
 
+impl Payload {
+    fn message(&self) -> &str {
+        match self {
+            Payload::Literal(text) => text,
+            Payload::Text(text) => text,
+            Payload::Other(other) => &other.text,
+            Payload::OfFiber(of) => of.0.message(),
+        }
+    }
+
+    fn of_type(&self) -> TypeId {
+        match self {
+            Payload::Literal(_) => TypeId::of::<&'static str>(),
+            Payload::Text(_) => TypeId::of::<String>(),
+            Payload::Other(other) => other.of_type,
+            Payload::OfFiber(of) => of.0.of_type(),
+        }
+    }
+
+    fn is_text(&self) -> bool {
+        match self {
+            Payload::Literal(_) | Payload::Text(_) => true,
+            Payload::Other(_) => false,
+            Payload::OfFiber(of) => of.0.is_text(),
+        }
+    }
+
+    fn into_box(self) -> Box<dyn Any + Send> {
+        match self {
+            Payload::Literal(text) => text,
+            Payload::Text(text) => text,
+            Payload::Other(other) => {
+                other.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+            }
+            Payload::OfFiber(of) => of.0.into_box(),
+        }
+    }
+}
+
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.message())
@@ -139,7 +250,7 @@ impl fmt::Display for Panic {
 
 impl fmt::Debug for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&Brief(self.message())).finish()
+        self.fmt_as(f, "Panic")
     }
 }
 
@@ -147,7 +258,6 @@ impl fmt::Debug for Panic {
 /// equals nothing.
 impl PartialEq for Panic {
     fn eq(&self, other: &Panic) -> bool {
-        let is_text = |panic: &Panic| !matches!(panic.0, Payload::Other(_));
-        is_text(self) && is_text(other) && self.message() == other.message()
+        self.0.is_text() && other.0.is_text() && self.message() == other.message()
     }
 }

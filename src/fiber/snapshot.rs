@@ -8,7 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::fiber::brief::Brief;
+use crate::fiber::dump_tree::{FEW, Tree};
 use crate::fiber::id::FiberId;
+use crate::fiber::snapshot_text::Origin;
+use crate::fiber::waits_for::WaitsFor;
 
 /// The state of one fiber when the snapshot was taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -20,15 +23,29 @@ pub struct FiberSnapshot {
     pub name: Option<Arc<str>>,
     /// The activity of the fiber.
     pub activity: Activity,
+    /// Whether the fiber was killed and has not ended so far: it will unwind at its next wait, or
+    /// when it leaves its shield.
+    pub kill_pending: bool,
+    /// The things for which the fiber waits, as far as they are known: several in a `select!`.
+    pub waits_for: Vec<WaitsFor>,
     /// The holder of the lock that the fiber waits for, if it is known: "fiber 'writer' (#3)".
     pub held_by: Option<String>,
     /// The place where the fiber waits or last waited; before its first wait, where it was spawned.
     pub location: &'static Location<'static>,
+    /// The place where the fiber was spawned.
+    pub spawned_at: &'static Location<'static>,
+    /// The fiber that spawned it, which may have ended. `None` for a main fiber, and for a job that
+    /// was spawned outside of all fibers.
+    pub parent: Option<FiberId>,
     /// Whether the fiber has waited so far. A yield is not a wait.
     pub has_waited: bool,
     /// The time for which the fiber has been waiting, by the clock as read in the scheduler's last
     /// turns. `None` if it does not wait.
     pub waiting_for: Option<Duration>,
+    /// The time after which its wait ends even if nothing else ends it: the rest of a sleep, or of
+    /// the time limit of a call. `None` if there is no such time. (The limits of
+    /// [`time::timeout`](crate::time::timeout) are not counted.)
+    pub ends_in: Option<Duration>,
     /// The number of bytes of its stack that are in use; 0 before its first turn.
     pub stack_used: usize,
     /// The number of bytes that its stack can hold.
@@ -36,7 +53,7 @@ pub struct FiberSnapshot {
 }
 
 /// The activity of a fiber.
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+#[derive(Copy, Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Activity {
     /// The fiber was spawned and has not run so far.
@@ -51,46 +68,12 @@ pub enum Activity {
     Abandoned,
 }
 
-impl FiberSnapshot {
-    /// Returns the fiber's name and number: "fiber 'writer' (#3)".
-    pub(crate) fn title(&self) -> String {
-        match &self.name {
-            Some(name) => format!("fiber '{name}' ({})", self.id),
-            None => format!("fiber {}", self.id),
-        }
-    }
-}
-
-impl fmt::Display for FiberSnapshot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.title())?;
-        let past = if self.has_waited { "last waited" } else { "spawned" };
-        match self.activity {
-            Activity::NotStarted => write!(f, " has not run yet, spawned at {}", self.location),
-            Activity::Running => write!(f, " runs, {past} at {}", self.location),
-            Activity::Runnable => write!(f, " can run, {past} at {}", self.location),
-            Activity::Waiting(text) => {
-                write!(f, " is {text}")?;
-                if let Some(holder) = &self.held_by {
-                    write!(f, " held by {holder}")?;
-                }
-                write!(f, " at {}", self.location)?;
-                let waiting_for = self.waiting_for.unwrap_or_default();
-                if waiting_for < Duration::from_millis(1) {
-                    return Ok(());
-                }
-                write!(f, " for {waiting_for:?}")
-            }
-            Activity::Abandoned => {
-                write!(f, " refused to end and was abandoned at {}", self.location)
-            }
-        }
-    }
-}
-
 /// All fibers of a scheduler at one moment, in the order in which they were spawned.
 ///
-/// Its `Display` is one line per fiber, without a line break at the end.
+/// Its `Display` is one line per fiber, without a line break at the end. If there are more than 20
+/// fibers it is a [tree](Dump::tree): each fiber is indented below the one that spawned it,
+/// siblings that were spawned at the same place and wait at the same place share a line, and the
+/// number of lines is bounded.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Dump {
@@ -103,20 +86,62 @@ pub struct Dump {
     pub other_schedulers: usize,
 }
 
+impl Dump {
+    /// Returns the dump as a tree, however few fibers there are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// fibra::run(|| {
+    ///     for _ in 0..10 {
+    ///         fibra::spawn(fibra::park);
+    ///     }
+    ///     fibra::yield_now(); // they wait now
+    ///     let text = fibra::dump().tree().to_string();
+    ///     assert_eq!(text.lines().count(), 2);
+    ///     assert!(text.contains("\n    10 fibers (#2 to #11) are parked at "), "{text}");
+    /// });
+    /// ```
+    #[must_use]
+    pub fn tree(&self) -> impl fmt::Display + '_ {
+        Text { dump: self, schedulers: &[], few: 0 }
+    }
+}
+
 impl fmt::Display for Dump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, fiber) in self.fibers.iter().enumerate() {
-            write!(f, "{}  {fiber}", if i == 0 { "" } else { "\n" })?;
+        Text { dump: self, schedulers: &[], few: FEW }.fmt(f)
+    }
+}
+
+/// The text of a dump.
+pub(crate) struct Text<'a> {
+    pub(crate) dump: &'a Dump,
+    /// The numbers of the schedulers of the runtime, in the order of their indices, if known.
+    pub(crate) schedulers: &'a [u32],
+    /// The number of fibers up to which each has a line, in the order of their spawns.
+    pub(crate) few: usize,
+}
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Text { dump, schedulers, few } = *self;
+        if dump.fibers.len() <= few {
+            for (i, fiber) in dump.fibers.iter().enumerate() {
+                f.write_str(if i == 0 { "  " } else { "\n  " })?;
+                fiber.write(f, Origin::Full(schedulers))?;
+            }
+        } else {
+            Tree { fibers: &dump.fibers, schedulers }.fmt(f)?;
         }
-        if self.left_out != 0 {
-            write!(f, "\n  and {} more", self.left_out)?;
+        if dump.left_out != 0 {
+            write!(f, "\n  and {} more", dump.left_out)?;
         }
-        match self.other_schedulers {
-            0 => {}
-            1 => f.write_str("\n  (`Handle::dump` also shows the other scheduler)")?,
-            n => write!(f, "\n  (`Handle::dump` also shows the {n} other schedulers)")?,
+        match dump.other_schedulers {
+            0 => Ok(()),
+            1 => f.write_str("\n  (`Handle::dump` also shows the other scheduler)"),
+            n => write!(f, "\n  (`Handle::dump` also shows the {n} other schedulers)"),
         }
-        Ok(())
     }
 }
 

@@ -23,7 +23,7 @@ use std::ptr::NonNull;
 use crate::fiber::block;
 use crate::fiber::exit::JoinError;
 use crate::fiber::header::{FiberPtr, FiberRef, Header, VTable};
-use crate::fiber::id::FiberId;
+use crate::fiber::id::{FiberId, Parent};
 use crate::stack::SizeClass;
 
 /// The result of a fiber. The error is boxed, because it is rare, and outputs are often of size
@@ -58,7 +58,8 @@ pub(crate) unsafe fn take_output<T>(fiber: FiberPtr) -> Option<Outcome<T>> {
     output
 }
 
-/// Allocates a fiber that will run `closure`.
+/// Allocates a fiber that will run `closure`. `origin` is the place where it is spawned, and the
+/// fiber that spawns it.
 ///
 /// # Safety
 ///
@@ -69,7 +70,7 @@ pub(crate) unsafe fn allocate<F, T>(
     closure: F,
     id: FiberId,
     class: SizeClass,
-    location: &'static Location<'static>,
+    origin: (&'static Location<'static>, Parent),
 ) -> FiberRef
 where
     F: FnOnce() -> T,
@@ -79,7 +80,7 @@ where
     // SAFETY: the block is fresh, and fits the type in size and alignment. The two fields are
     // written in place: if they were built in another place first, the copy would cost 3 ns.
     unsafe {
-        (&raw mut (*cell.as_ptr()).header).write(Header::new(vtable, id, class, location));
+        (&raw mut (*cell.as_ptr()).header).write(Header::new(vtable, id, class, origin));
         (&raw mut (*cell.as_ptr()).output)
             .write(Output(UnsafeCell::new(Stage::<F, T>::Closure(closure))));
     }

@@ -24,6 +24,7 @@
 
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::ptr;
 
 use crate::fiber::header::FiberPtr;
@@ -34,6 +35,8 @@ pub(crate) struct WaitList {
     head: Cell<*const WaitNode>,
     tail: Cell<*const WaitNode>,
     len: Cell<usize>,
+    /// The place where its channel was made, if it belongs to a channel: for dumps.
+    made_at: Option<&'static Location<'static>>,
 }
 
 /// One fiber's place in a [`WaitList`].
@@ -50,7 +53,17 @@ pub(crate) struct WaitNode {
 
 impl WaitList {
     pub(crate) const fn new() -> WaitList {
-        WaitList { head: Cell::new(ptr::null()), tail: Cell::new(ptr::null()), len: Cell::new(0) }
+        WaitList {
+            head: Cell::new(ptr::null()),
+            tail: Cell::new(ptr::null()),
+            len: Cell::new(0),
+            made_at: None,
+        }
+    }
+
+    /// Creates the list of a channel that is made at `place`.
+    pub(crate) const fn of_channel(place: &'static Location<'static>) -> WaitList {
+        WaitList { made_at: Some(place), ..WaitList::new() }
     }
 
     #[inline(always)]
@@ -240,6 +253,18 @@ pub(crate) fn withdraw(fiber: FiberPtr) {
     if let Some(node) = unsafe { fiber.waiting.get().as_ref() } {
         node.and_siblings().for_each(WaitNode::unlink);
     }
+}
+
+/// Returns the lists in which `fiber` waits, each with the place where its channel was made, if it
+/// belongs to a channel. The addresses are to be compared only.
+pub(crate) fn lists_of(
+    fiber: FiberPtr,
+) -> Vec<(*const WaitList, Option<&'static Location<'static>>)> {
+    // SAFETY: like in `withdraw`.
+    let Some(node) = (unsafe { fiber.waiting.get().as_ref() }) else { return Vec::new() };
+    let lists = node.and_siblings().map(|node| node.list.get());
+    // SAFETY: a linked node's list is alive (`Enlisted`).
+    lists.filter_map(|at| unsafe { at.as_ref() }.map(|list| (at, list.made_at))).collect()
 }
 
 /// Returns the fibers before and behind `fiber` in the list in which it waits.

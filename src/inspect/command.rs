@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::jobs::dump::{self, RuntimeDump};
+use crate::jobs::dump;
+use crate::jobs::runtime_dump::RuntimeDump;
 use crate::jobs::shared::Shared;
 
 /// The time within which a scheduler answers unless its fiber computes or blocks the thread.
@@ -66,11 +67,11 @@ pub(super) fn answer(command: &Command, shared: &Shared) -> String {
     let ask = |most| dump::of_all(shared, most, PATIENCE, None);
     let dump = || ask(usize::MAX);
     match command {
-        Command::Ps | Command::Watch(_) => dump().to_string(),
-        Command::Tree => dump().to_string(),
-        Command::Stacks => dump().to_string(),
+        Command::Ps | Command::Watch(_) => dump().text(usize::MAX),
+        Command::Tree => dump().text(0),
+        Command::Stacks => dump().text(usize::MAX),
         Command::Stats => stats(&ask(0)),
-        Command::Json => dump().to_string(),
+        Command::Json => dump().to_json(),
         Command::Help => HELP.into(),
         Command::Nothing => String::new(),
         Command::TooLong => "the line is too long".into(),
@@ -84,19 +85,8 @@ fn stats(dump: &RuntimeDump) -> String {
     for scheduler in &dump.schedulers {
         let _ = writeln!(text, "scheduler {} {}", scheduler.index, scheduler.state);
         let Some(stats) = &scheduler.stats else { continue };
-        let lines: [(&str, u64); 10] = [
-            ("fibers", stats.fibers as u64),
-            ("runnable", stats.runnable as u64),
-            ("spawned", stats.spawned),
-            ("abandoned", stats.abandoned as u64),
-            ("switches", stats.switches),
-            ("timers", stats.timers as u64),
-            ("stacks_live", stats.stacks_live as u64),
-            ("stacks_idle", stats.stacks_idle as u64),
-            ("stacks_idle_bytes", stats.stacks_idle_bytes as u64),
-            ("queued_jobs", scheduler.queued_jobs as u64),
-        ];
-        for (name, number) in lines {
+        let queued = ("queued_jobs", scheduler.queued_jobs as u64);
+        for (name, number) in stats.list().into_iter().chain([queued]) {
             let _ = writeln!(text, "  {name:<18} {number}");
         }
     }

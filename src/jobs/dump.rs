@@ -1,25 +1,24 @@
-//! Dumps of all schedulers of a runtime: the public calls and types. How a scheduler is asked is in
-//! [`desk`](crate::jobs::desk).
+//! Dumps of all schedulers of a runtime: the public calls. How a scheduler is asked is in
+//! [`desk`](crate::jobs::desk), and the result in [`runtime_dump`](crate::jobs::runtime_dump).
 
 #![forbid(unsafe_code)]
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::fiber::report::say;
-use crate::fiber::snapshot::Dump;
 use crate::fiber::state::{OnDeadlock, WaitReason};
 use crate::jobs::desk::{Answer, Request};
 use crate::jobs::handle::Handle;
+use crate::jobs::runtime_dump::{RuntimeDump, SchedulerDump, SchedulerState};
 use crate::jobs::shared::Shared;
 use crate::jobs::stalls::Stalls;
 use crate::jobs::worker::Worker;
 use crate::sched::core::limit::Limit;
 use crate::sched::core::scheduler::Scheduler;
-use crate::sched::deadlock::dump::{self, Stats};
+use crate::sched::deadlock::dump;
 use crate::sched::deadlock::victim::REPORTED;
 use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::owner::Owner;
@@ -259,131 +258,4 @@ pub(super) fn report_stall(sched: &Scheduler, worker: &Worker) {
     request.asleep[worker.index()].store(true, Ordering::Relaxed);
     ask(&worker.shared, &request, Some(worker.index()));
     give(sched, worker, &request, dump);
-}
-
-/// All schedulers of a runtime, as [`Handle::dump`] has found them.
-///
-/// Its `Display` is one paragraph for each scheduler, with one line for each fiber, without a line
-/// break at the end.
-///
-/// # Examples
-///
-/// ```
-/// # fn main() -> std::io::Result<()> {
-/// fibra::Runtime::builder().threads(2).build()?.run(|| {
-///     let dump = fibra::Handle::current().dump();
-///     let fibers = dump.schedulers.iter().filter_map(|scheduler| scheduler.fibers.as_ref());
-///     assert_eq!(fibers.map(|dump| dump.fibers.len()).sum::<usize>(), 2); // the main fibers
-/// });
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct RuntimeDump {
-    /// The schedulers, in the order of their indices.
-    pub schedulers: Vec<SchedulerDump>,
-    /// The number of jobs that have not started, that any scheduler may start, and that were
-    /// spawned outside of the runtime's fibers.
-    pub queued_jobs: usize,
-}
-
-/// One scheduler of a runtime, as [`Handle::dump`] has found it.
-///
-/// # Examples
-///
-/// ```
-/// fibra::run(|| {
-///     let dump = fibra::Handle::current().dump();
-///     assert_eq!(dump.schedulers[0].state, fibra::SchedulerState::Awake);
-///     assert_eq!(dump.schedulers[0].fibers.as_ref().unwrap().fibers.len(), 1);
-/// });
-/// ```
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct SchedulerDump {
-    /// The index of the scheduler, as [`Handle::spawn_on`] takes it.
-    pub index: usize,
-    /// The state of the scheduler when it was asked.
-    pub state: SchedulerState,
-    /// The number of jobs that have not started, and that were spawned by its fibers or for this
-    /// scheduler.
-    pub queued_jobs: usize,
-    /// The fibers of the scheduler, if it has answered.
-    pub fibers: Option<Dump>,
-    /// The counters of the scheduler, like those of [`fibra::stats`](crate::stats()), if it has
-    /// answered.
-    pub stats: Option<Stats>,
-}
-
-/// The state of a scheduler when it was asked for a dump.
-///
-/// # Examples
-///
-/// ```
-/// use fibra::SchedulerState;
-///
-/// let handle = fibra::run(fibra::Handle::current);
-/// assert_eq!(handle.dump().schedulers[0].state, SchedulerState::Ended);
-/// ```
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum SchedulerState {
-    /// [`Runtime::run`](crate::Runtime::run) has not been called.
-    NotStarted,
-    /// It ran fibers, or was about to.
-    Awake,
-    /// Its thread slept, because none of its fibers could run.
-    Asleep,
-    /// It did not answer within this time: a fiber computes or blocks the thread.
-    Busy(Duration),
-    /// It has ended.
-    Ended,
-}
-
-impl fmt::Display for RuntimeDump {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, scheduler) in self.schedulers.iter().enumerate() {
-            write!(f, "{}{scheduler}", if i == 0 { "" } else { "\n" })?;
-        }
-        if self.queued_jobs != 0 {
-            write!(f, "\n{} for any scheduler", Queued(self.queued_jobs))?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for SchedulerDump {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "scheduler {} {}", self.index, self.state)?;
-        if self.queued_jobs != 0 {
-            write!(f, ", {}", Queued(self.queued_jobs))?;
-        }
-        match &self.fibers {
-            Some(fibers) => write!(f, ":\n{fibers}"),
-            None => Ok(()),
-        }
-    }
-}
-
-impl fmt::Display for SchedulerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SchedulerState::NotStarted => f.write_str("has not started"),
-            SchedulerState::Awake => f.write_str("is awake"),
-            SchedulerState::Asleep => f.write_str("sleeps"),
-            SchedulerState::Busy(limit) => write!(f, "is busy: it did not answer within {limit:?}"),
-            SchedulerState::Ended => f.write_str("has ended"),
-        }
-    }
-}
-
-/// A number of jobs that have not started.
-struct Queued(usize);
-
-impl fmt::Display for Queued {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.0 == 1 { "" } else { "s" };
-        write!(f, "{} queued job{plural}", self.0)
-    }
 }

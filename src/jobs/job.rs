@@ -27,10 +27,11 @@ use std::task::{Context, Poll, Waker};
 
 use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
+use crate::fiber::id::FiberId;
 use crate::fiber::locals::SendLocals;
 use crate::jobs::children::Children;
 use crate::sched::api::join::JoinHandle;
-use crate::sched::api::spawn::Builder;
+use crate::sched::api::spawn::{Builder, JobOrigin};
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::core::work::Borrows;
 
@@ -151,8 +152,8 @@ impl Unstarted {
         }
         let body = Body(NonNull::from(&*self.0));
         let run = move || body.job().run();
-        let handle =
-            builder.create_for_job(sched, (borrows, at, moved as usize), locals.arrive(), run);
+        let origin = JobOrigin { borrows, at, parent: self.0.parent(), moved: moved as usize };
+        let handle = builder.create_for_job(sched, origin, locals.arrive(), run);
         self.0.start(sched.id, handle.fiber().record().key.get());
         Some((Started { job: self.0, scope }, handle))
     }
@@ -204,6 +205,9 @@ impl Started {
 pub(super) trait Job: Send + Sync {
     /// Takes the settings. Called by `Unstarted::start`, once.
     fn settings(&self) -> Settings;
+
+    /// Returns the fiber that has spawned the job. Called by `Unstarted::start`, before `start`.
+    fn parent(&self) -> Option<FiberId>;
 
     /// Records the fiber that will run the closure. Called by `Unstarted::start`, once.
     fn start(&self, scheduler: u32, key: Key);

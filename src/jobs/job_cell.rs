@@ -21,9 +21,10 @@ use std::task::{Context, Poll, Waker};
 use crate::collections::locked::locked;
 use crate::collections::once_box::OnceBox;
 use crate::collections::slot_table::Key;
+use crate::fiber::current;
 use crate::fiber::exit::JoinError;
+use crate::fiber::id::FiberId;
 use crate::fiber::panic::Panic;
-use crate::fiber::report::report_lost;
 use crate::fiber::task;
 use crate::jobs::children::Children;
 use crate::jobs::job::{Job, Outcome, Pending, Reason, Settings, Unstarted};
@@ -52,10 +53,12 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
+    let parent = current::fiber().map(|fiber| fiber.id());
+    let FiberId { scheduler, number } = parent.unwrap_or(NO_FIBER);
     let cell = Arc::new(JobCell {
         state: JobState::new(),
-        scheduler: AtomicU32::new(0),
-        key: AtomicU64::new(0),
+        scheduler: AtomicU32::new(scheduler),
+        key: AtomicU64::new(number),
         settings: UnsafeCell::new(Some(settings)),
         closure: UnsafeCell::new(Some(f)),
         outcome: UnsafeCell::new(None),
@@ -64,11 +67,14 @@ where
     (Unstarted(cell.clone()), cell)
 }
 
+/// Stands for the parent of a job that was spawned outside of all fibers.
+const NO_FIBER: FiberId = FiberId { scheduler: 0, number: 0 };
+
 /// The allocation of one job.
 struct JobCell<F, T> {
     state: JobState,
-    /// The fiber that runs it: the number of its scheduler, and its key. Set before the job counts
-    /// as started.
+    /// Before the job counts as started, the identity of the fiber that has spawned it. After
+    /// that, the number of the scheduler that runs it, and the key of its fiber there.
     scheduler: AtomicU32,
     key: AtomicU64,
     settings: UnsafeCell<Option<Settings>>,
@@ -147,6 +153,12 @@ where
         // Like in `take_closure`, nothing is borrowed.
         let settings = unsafe { (*self.settings.get()).take() };
         settings.expect("a job is started once")
+    }
+
+    fn parent(&self) -> Option<FiberId> {
+        let scheduler = self.scheduler.load(Ordering::Relaxed);
+        let number = self.key.load(Ordering::Relaxed);
+        Some(FiberId { scheduler, number }).filter(|&parent| parent != NO_FIBER)
     }
 
     fn start(&self, scheduler: u32, key: Key) {
@@ -329,7 +341,7 @@ impl<T> Drop for Unread<T> {
         if let Some(Err(JoinError::Panicked(panic))) =
             self.0.take_if(|outcome| matches!(outcome, Err(JoinError::Panicked(_))))
         {
-            report_lost("a job panicked and was not joined", panic.into_payload());
+            panic.report_unjoined("a job");
         }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) mod lent;
 mod pin;
 pub(crate) mod queueing;
 pub(crate) mod remote_handle;
+pub(crate) mod runtime_dump;
 pub(crate) mod shared;
 pub(crate) mod sleepers;
 pub(crate) mod stage;

@@ -390,8 +390,10 @@ impl<T> Drop for ScopedHandle<'_, T> {
         let Some(job) = self.job.take() else { return };
         // A panic that nothing joins is raised by the scope.
         if let Some(Err(JoinError::Panicked(panic))) = job.detach_for_scope() {
-            if let Some(second) = self.children.keep_panic(panic.into_payload()) {
-                report_lost("a job panicked and was not joined", second);
+            let (at, payload) = (panic.spawned_at(), panic.into_payload());
+            if let Some(second) = self.children.keep_panic(payload) {
+                let place = at.map_or_else(String::new, |at| format!(", spawned at {at},"));
+                report_lost(format_args!("a job{place} panicked and was not joined"), second);
             }
         }
     }

@@ -35,9 +35,12 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::collections::locked::locked;
+use crate::fiber::waits_for::Descriptor;
+use crate::reactor::names;
 use crate::reactor::poller::{Patience, Poller, Ready, SystemPoller, Token};
-use crate::reactor::registration::Registration;
+use crate::reactor::registration::{Direction, Registration};
 use crate::sched::core::scheduler::Scheduler;
+use crate::sched::lowlevel::WaitList;
 use crate::sched::time::idle::{Bed, Idle, Wake, park};
 
 /// The reactor of one scheduler.
@@ -322,6 +325,21 @@ impl Idle for Driver {
         let (slots, mut wakers) = (self.slots.borrow(), Vec::new());
         slots.iter().flatten().for_each(|registration| registration.take_wakers(&mut wakers));
         wakers
+    }
+
+    fn descriptors(&self) -> Vec<(*const WaitList, Descriptor)> {
+        let (slots, doubles) = (self.slots.borrow(), self.doubles.borrow());
+        let originals: BTreeMap<RawFd, RawFd> =
+            doubles.iter().map(|(&(fd, _), &at)| (at, fd)).collect();
+        let numbered = slots.iter().flatten().filter(|slot| slot.has_fibers());
+        let described = numbered.flat_map(|registration| {
+            let number = index_of(registration.token) as RawFd;
+            let fd = originals.get(&number).copied().unwrap_or(number);
+            let descriptor = names::describe(fd, registration);
+            [Direction::Read, Direction::Write]
+                .map(|direction| (&raw const *registration.line(direction), descriptor.clone()))
+        });
+        described.collect()
     }
 
     fn as_any(&self) -> &dyn Any {

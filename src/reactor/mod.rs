@@ -31,6 +31,7 @@ pub(crate) mod background;
 pub(crate) mod driver;
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(fibra_polling)))]
 mod epoll;
+mod names;
 pub(crate) mod poll;
 mod poller;
 #[cfg(any(not(any(target_os = "linux", target_os = "android")), fibra_polling))]

@@ -95,6 +95,11 @@ impl Registration {
         }
     }
 
+    /// Returns whether fibers wait.
+    pub(super) fn has_fibers(&self) -> bool {
+        self.readers.len() != 0 || self.writers.len() != 0
+    }
+
     /// Returns whether a fiber or future that has just arrived may try.
     pub(super) fn is_free(&self, direction: Direction) -> bool {
         self.ready.get().has(direction.bit()) && self.line(direction).len() == 0

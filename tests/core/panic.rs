@@ -119,10 +119,18 @@ fn a_panic_that_is_not_joined_is_reported_once_with_the_fibers_name() {
             });
         },
     );
-    let expected = "fibra: fiber 'early' (#2) panicked and was not joined: detached before\n\
-                    fibra: fiber 'late' (#3) panicked and was not joined: detached after\n";
+    let expected = [
+        (
+            "fibra: fiber 'early' (#2), spawned at ",
+            ", panicked and was not joined: detached before",
+        ),
+        ("fibra: fiber 'late' (#3), spawned at ", ", panicked and was not joined: detached after"),
+    ];
     let text = stderr(&output);
-    assert!(text.starts_with(expected), "{text}");
+    for (line, (start, end)) in text.lines().zip(expected) {
+        assert!(line.starts_with(start) && line.ends_with(end), "{text}");
+        assert!(line.contains("tests/core/panic.rs:"), "{text}");
+    }
     assert_eq!(text.matches("was not joined").count(), 2, "{text}");
 }
 

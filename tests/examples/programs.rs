@@ -192,6 +192,11 @@ const EXAMPLES: &[Example] = &[
         prints: include_str!("output/why_does_it_hang.txt"),
     },
     Example {
+        name: "find_a_leak",
+        arguments: &["2000"],
+        prints: include_str!("output/find_a_leak.txt"),
+    },
+    Example {
         name: "happy_eyeballs",
         arguments: &[],
         prints: include_str!("output/happy_eyeballs.txt"),

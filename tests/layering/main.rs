@@ -157,6 +157,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/greenlet/running.rs", "makes a handle of the current greenlet"),
     ("src/greenlet/switch.rs", "resumes and suspends coroutines"),
     ("src/greenlet/throw.rs", "delivers what is raised"),
+    ("src/reactor/names.rs", "asks for the addresses of descriptors by their numbers"),
     ("src/reactor/source.rs", "places nodes in lists for the duration of a wait"),
     ("src/http/io.rs", "reads into buffers of hyper that are not initialised"),
     ("src/io/async_traits.rs", "reads into buffers of tokio that are not initialised"),

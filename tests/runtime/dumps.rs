@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fibra::sync::Mutex;
 use fibra::{Builder, Handle, Runtime, RuntimeDump, SchedulerState};
 
-use crate::support::{DONE_LINE, in_child, ms, name_of, stderr};
+use crate::support::{DONE_LINE, in_child, ms, name_of, stderr, without_origins};
 use crate::{must_end, on, sleep_until, spin_until};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -17,11 +17,10 @@ fn states(dump: &RuntimeDump) -> Vec<SchedulerState> {
     dump.schedulers.iter().map(|scheduler| scheduler.state).collect()
 }
 
-/// Returns the text of `dump`, with a letter for each time and line, and without the folders of
-/// files.
+/// Returns the text of `dump` without times, lines, the folders of files, and spawns.
 pub(crate) fn normal(dump: &str) -> String {
     let mut text = String::new();
-    for line in dump.lines() {
+    for line in without_origins(dump).lines() {
         let is_time = |end: &str| end.starts_with(|first: char| first.is_ascii_digit());
         let line = match line.rsplit_once(" for ") {
             Some((line, end)) if is_time(end) => line,

@@ -176,12 +176,17 @@ fn expect(text: &str, title: &str, parts: &[&str]) {
 #[track_caller]
 fn check(text: &str) {
     assert_eq!(text.matches("\nscheduler ").count(), 2, "{text}");
-    expect(text, "fiber 'main' (#1)", &["runs, last waited or spawned at", "hold_the_thread"]);
-    expect(text, "fiber 'mail' (#2)", &["is receiving on ", "gdb.rs:", " for ", "wait_for_mail"]);
+    expect(text, "fiber 'main' (#1)", &["runs, last waited at", "hold_the_thread"]);
+    expect(
+        text,
+        "fiber 'mail' (#2)",
+        &["is receiving on ", "gdb.rs:", " for ", ", spawned at ", " by #1\n", "wait_for_mail"],
+    );
     expect(text, "fiber 'numbers' (#3)", &["is parked at ", "wait_in_a_generator"]);
-    expect(text, "fiber #6", &["has not run yet", "(it has no stack)"]);
+    expect(text, "fiber #6", &["has not run yet, spawned at ", "(it has no stack)"]);
     expect(text, "fiber #5", &["can run", "gdb::program"]);
     let deep = text.split("\nscheduler ").nth(2).unwrap();
+    expect(deep, "fiber #2", &[" by #1 of scheduler 1\n"]);
     assert_eq!(about(deep, "fiber #2").matches("gdb::go_down").count(), 4, "{text}");
     // A stack ends at the root of its fiber.
     assert!(!about(text, "fiber 'mail' (#2)").contains("run_loop"), "{text}");

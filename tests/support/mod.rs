@@ -199,6 +199,21 @@ pub(crate) fn stderr(output: &Output) -> String {
     text.split_inclusive('\n').filter(is_own).collect()
 }
 
+/// Returns the text of a dump or of a report without what its lines say about spawns, and about the
+/// channels and fibers that are waited for.
+pub(crate) fn without_origins(dump: &str) -> String {
+    let brief = |line: &str| {
+        let line = line.split(", spawned ").next().unwrap_or_default();
+        match (line.find(" (channel made"), line.find(" (fiber "), line.rfind(") at ")) {
+            (Some(from), _, Some(to)) | (None, Some(from), Some(to)) if from < to => {
+                format!("{}{}", &line[..from], &line[to + 1..])
+            }
+            _ => String::from(line),
+        }
+    };
+    dump.split('\n').map(brief).collect::<Vec<_>>().join("\n")
+}
+
 /// Returns the name of a test, for `in_child`. A name that is not a test's does not compile.
 #[allow(unused_macros, reason = "only tests with child processes use it")]
 macro_rules! name_of {

@@ -6,10 +6,11 @@ use fibra::sync::{Mutex, Once, ReentrantMutex, RwLock};
 use fibra::{Builder, JoinHandle, spawn, yield_now};
 
 use crate::support::sync::{elsewhere, thread};
-use crate::support::{check, join_panic, log, ms, panic_of, run_virtually};
+use crate::support::{check, join_panic, log, ms, panic_of, run_virtually, without_origins};
 
 /// Returns the report with the places in this file replaced, as they change with every edit.
 fn without_places(report: &str) -> String {
+    let report = without_origins(report);
     let mut parts = report.split("tests/sync/deadlock.rs:");
     let mut text = parts.next().unwrap_or_default().to_owned();
     for part in parts {

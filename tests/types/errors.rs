@@ -548,10 +548,14 @@ fn a_panic_that_reaches_no_caller_is_reported_with_its_kind() {
             fibra::shield(|| main.throw_pending("too late").unwrap());
         });
     });
+    let text = stderr(&output);
+    let (first, rest) = text.split_once('\n').unwrap();
+    assert!(first.starts_with("fibra: fiber #2, spawned at tests/types/errors.rs:"), "{text}");
+    assert!(first.ends_with(", panicked and was not joined: a fiber"), "{text}");
     assert_eq!(
-        stderr(&output),
+        rest,
         format!(
-            "fibra: fiber #2 panicked and was not joined: a fiber\n\
+            "\
              fibra: a destructor of fiber #3 panicked: an output\n\
              fibra: a generator panicked while it was dropped: a generator\n\
              fibra: the schedule callback panicked: a schedule callback\n\

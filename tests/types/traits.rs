@@ -184,7 +184,10 @@ pub(crate) fn rows() -> Vec<Row> {
         Activity;
         Builder;
         Deadlock;
+        Descriptor;
         Dump;
+        DumpChange;
+        DumpDifference;
         Fiber;
         FiberId;
         FiberLocal<T>;
@@ -207,6 +210,7 @@ pub(crate) fn rows() -> Vec<Row> {
         Stats;
         TrySpawnError<F>;
         Unparker;
+        WaitsFor;
         blocking::GlobalPoolError;
         blocking::JobFuture<T>;
         blocking::JobHandle<T>;

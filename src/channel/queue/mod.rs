@@ -16,6 +16,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 
 use crate::channel::waiter::{Message, WaitOutcome, Waiters};
@@ -42,15 +43,17 @@ pub use recv::{IntoValues, Values};
 /// });
 /// ```
 #[must_use]
+#[track_caller]
 #[doc(alias("chan", "Queue"))]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let place = Location::caller();
     let shared = Rc::new(Shared {
         buffer: RefCell::new(VecDeque::new()),
         capacity,
         senders: Cell::new(1),
         receivers: Cell::new(1),
-        waiting_senders: Waiters::new(),
-        waiting_receivers: Waiters::new(),
+        waiting_senders: Waiters::of_channel(place),
+        waiting_receivers: Waiters::of_channel(place),
     });
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
@@ -69,6 +72,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// });
 /// ```
 #[must_use]
+#[track_caller]
 #[doc(alias("chan", "Queue"))]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     bounded(usize::MAX)

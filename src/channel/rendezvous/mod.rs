@@ -10,6 +10,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 
 use crate::channel::pairing::{After, Pairing, Preference, Side, Step};
@@ -74,10 +75,12 @@ impl<T> Channel<T> {
     /// });
     /// ```
     #[must_use]
+    #[track_caller]
     pub fn new() -> Channel<T> {
+        let place = Location::caller();
         let inner = Inner {
-            senders: Waiters::new(),
-            receivers: Waiters::new(),
+            senders: Waiters::of_channel(place),
+            receivers: Waiters::of_channel(place),
             pairing: Cell::new(Pairing::default()),
         };
         Channel { inner: Rc::new(inner) }
@@ -303,6 +306,7 @@ impl<T> Clone for Channel<T> {
 }
 
 impl<T> Default for Channel<T> {
+    #[track_caller]
     fn default() -> Channel<T> {
         Channel::new()
     }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::fiber::header::FiberRef;
-use crate::fiber::id::FiberId;
+use crate::fiber::id::{FiberId, Parent};
 use crate::fiber::task;
 use crate::stack::SizeClass;
 
@@ -45,8 +45,9 @@ struct Record {
 
 fn record(number: usize) -> Record {
     let id = FiberId { scheduler: 1, number: number as u64 };
+    let origin = (Location::caller(), Parent::NONE);
     // SAFETY: the closure borrows nothing.
-    let fiber = unsafe { task::allocate(|| (), id, SizeClass::DEFAULT, Location::caller()) };
+    let fiber = unsafe { task::allocate(|| (), id, SizeClass::DEFAULT, origin) };
     Record { node: WaitNode::new(fiber.ptr()), fiber }
 }
 

@@ -32,7 +32,6 @@ use crate::collections::locked::locked;
 use crate::collections::slot_table::Key;
 use crate::fiber::exit::JoinError;
 use crate::fiber::id::FiberId;
-use crate::fiber::report::report_lost;
 use crate::sched::api::handle::tell_of_end;
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::hooks::EndHook;
@@ -246,10 +245,7 @@ impl<T> Drop for Unread<T> {
         if let Some(Err(JoinError::Panicked(panic))) =
             self.outcome.take_if(|outcome| matches!(outcome, Err(JoinError::Panicked(_))))
         {
-            report_lost(
-                format_args!("fiber {} panicked and was not joined", self.fiber),
-                panic.into_payload(),
-            );
+            panic.report_unjoined(format_args!("fiber {}", self.fiber));
         }
     }
 }

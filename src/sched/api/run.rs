@@ -27,6 +27,7 @@ use crate::fiber::current::{self, PoolInUse, ThreadState};
 use crate::fiber::exit::{self, JoinError};
 use crate::fiber::frame;
 use crate::fiber::header::FiberPtr;
+use crate::fiber::id::Parent;
 use crate::fiber::state::{FirstTurn, Signals, State};
 use crate::sched::api::join::JoinHandle;
 use crate::sched::core::create::create;
@@ -113,7 +114,7 @@ where
     F: FnOnce() -> T,
 {
     // SAFETY: the caller's promise.
-    let record = unsafe { create(sched, sched.main.class, f, Location::caller()) };
+    let record = unsafe { create(sched, sched.main.class, f, (Location::caller(), Parent::NONE)) };
     record.with_extra(|extra| extra.name = Some("main".into()));
     let main = sched.admit_and_queue(record);
     sched.main.set(main);

@@ -9,6 +9,7 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use crate::fiber::header::FiberRef;
+use crate::fiber::id::{FiberId, Parent};
 use crate::fiber::locals::{self, Locals};
 use crate::fiber::task;
 use crate::sched::api::join::JoinHandle;
@@ -75,6 +76,18 @@ where
     T: 'static,
 {
     Builder::new().spawn_now(f)
+}
+
+/// The origin of a job, for the fiber that runs it.
+#[derive(Debug)]
+pub(crate) struct JobOrigin {
+    pub(crate) borrows: Borrows,
+    /// The place where the job was spawned.
+    pub(crate) at: &'static Location<'static>,
+    /// The fiber that spawned it; `None` if that was done outside of all fibers.
+    pub(crate) parent: Option<FiberId>,
+    /// The number of bytes that it moves on its stack.
+    pub(crate) moved: usize,
 }
 
 /// Settings for a fiber.
@@ -193,12 +206,12 @@ impl Builder {
         unsafe { self.run_first(None, f) }
     }
 
-    /// Creates a fiber of `sched` that will run a job when it is put into the ring. `moved` is the
-    /// number of bytes that the job moves on its stack. May be called in the run loop.
+    /// Creates a fiber of `sched` that will run a job when it is put into the ring. May be called
+    /// in the run loop.
     pub(crate) fn create_for_job<F>(
         self,
         sched: &Scheduler,
-        (borrows, at, moved): (Borrows, &'static Location<'static>, usize),
+        JobOrigin { borrows, at, parent, moved }: JobOrigin,
         inherited: Locals,
         f: F,
     ) -> JoinHandle<()>
@@ -207,7 +220,7 @@ impl Builder {
     {
         let class = task::class_for_moves(self.class.unwrap_or(sched.default_class), moved);
         // SAFETY: neither the closure nor its output, which is `()`, borrows.
-        let record = unsafe { create(sched, class, f, at) };
+        let record = unsafe { create(sched, class, f, (at, Parent::new(parent, sched.id))) };
         work::mark(record.ptr(), borrows);
         locals::bequeath(record.ptr(), inherited);
         if let Some(name) = self.name {
@@ -285,8 +298,9 @@ impl Builder {
         // Runs user code, which may panic or be killed. So it comes before the fiber exists, which
         // an unwind would leave half created.
         let inherited = locals::may_inherit().then(locals::for_child);
+        let origin = (location, current.fiber.as_parent());
         // SAFETY: `create` has the same contract as this function, which the caller upholds.
-        let record = unsafe { create(&current.sched, class, f, location) };
+        let record = unsafe { create(&current.sched, class, f, origin) };
         if let Some(inherited) = inherited {
             locals::bequeath(record.ptr(), inherited);
         }

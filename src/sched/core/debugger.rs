@@ -32,6 +32,7 @@ use crate::fiber::context::Context;
 use crate::fiber::current::ThreadState;
 use crate::fiber::extra::Extra;
 use crate::fiber::header::{FiberPtr, Header};
+use crate::fiber::id::Parent;
 use crate::fiber::state::{State, WaitReason};
 use crate::sched::core::scheduler::Scheduler;
 use crate::stack::{SizeClass, Stack};
@@ -89,6 +90,9 @@ const NAMES: &[&str] = &[
     "fiber.state",
     "fiber.reason",
     "fiber.location",
+    "fiber.spawned_at",
+    "fiber.parent",
+    "parent.number_bits",
     "fiber.since",
     "fiber.class",
     "fiber.killed",
@@ -136,6 +140,9 @@ fn facts(stack: &Stack) -> [usize; FACTS] {
         offset_of!(Header, state),
         offset_of!(Header, reason),
         offset_of!(Header, location),
+        offset_of!(Header, spawned_at),
+        offset_of!(Header, parent),
+        Parent::BITS_ELSEWHERE,
         offset_of!(Header, since),
         offset_of!(Header, class),
         offset_of!(Header, killed),

@@ -80,7 +80,7 @@ fn run_specially(fiber: FiberPtr) -> Option<JoinError> {
 #[cold]
 fn judge(fiber: FiberPtr, payload: Box<dyn Any + Send>) -> JoinError {
     if !fiber.killed.get() {
-        return JoinError::Panicked(Panic::new(payload));
+        return JoinError::Panicked(Panic::new(payload).of_fiber(&fiber));
     }
     // This is nearly always the payload of the kill. But a destructor or a `catch_unwind` may have
     // replaced it, and dropping the other one is user code.
@@ -329,7 +329,8 @@ pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
 /// Reports the panic of `fiber`, which no caller can receive.
 #[cold]
 pub(crate) fn report_unjoined(fiber: &Header, payload: Box<dyn Any + Send>) {
-    report_lost(format_args!("{} panicked and was not joined", describe(fiber)), payload);
+    let (who, place) = (describe(fiber), fiber.spawned_at);
+    report_lost(format_args!("{who}, spawned at {place}, panicked and was not joined"), payload);
 }
 
 /// Returns a description of a fiber: "fiber 'parser' (#3)", or "fiber #3".

@@ -6,6 +6,7 @@ use crate::fiber::snapshot::{Dump, FiberSnapshot};
 use crate::sched::core::caller::is_resting;
 use crate::sched::core::scheduler::{Scheduler, current_fiber};
 use crate::sched::deadlock::lock_graph::LockGraph;
+use crate::sched::deadlock::targets::Targets;
 use crate::sched::shared::owner::Owner;
 
 /// Returns a snapshot of every fiber of this thread's scheduler: its name, what it waits for, where
@@ -113,6 +114,23 @@ pub struct Stats {
     pub stacks_idle_bytes: usize,
 }
 
+impl Stats {
+    /// Returns all counters with their names.
+    pub(crate) fn list(&self) -> [(&'static str, u64); 9] {
+        [
+            ("fibers", self.fibers as u64),
+            ("runnable", self.runnable as u64),
+            ("spawned", self.spawned),
+            ("abandoned", self.abandoned as u64),
+            ("switches", self.switches),
+            ("timers", self.timers as u64),
+            ("stacks_live", self.stacks_live as u64),
+            ("stacks_idle", self.stacks_idle as u64),
+            ("stacks_idle_bytes", self.stacks_idle_bytes as u64),
+        ]
+    }
+}
+
 /// Returns whether `sched` has a fiber that calls wakers, and none to call.
 fn caller_rests(sched: &Scheduler) -> bool {
     let caller = sched.caller.fiber.get().and_then(|key| sched.fiber_of(key));
@@ -129,9 +147,16 @@ pub(crate) fn of(sched: &Scheduler, most: usize) -> Dump {
 pub(crate) fn with_holders(sched: &Scheduler, most: usize) -> (Dump, Vec<(usize, Owner)>) {
     let fibers = sched.fibers_where(|fiber| !is_resting(fiber));
     let locks = LockGraph::of(sched);
-    let picture = |fiber: &FiberRef| FiberSnapshot {
-        held_by: locks.holder(fiber),
-        ..FiberSnapshot::of(fiber, sched.now_ms.get())
+    let targets = Targets::of(sched, &fibers);
+    let picture = |fiber: &FiberRef| {
+        let snapshot = FiberSnapshot::of(fiber, sched.now_ms.get());
+        let waits = snapshot.waiting_for.is_some();
+        FiberSnapshot {
+            held_by: locks.holder(fiber),
+            waits_for: if waits { targets.of_wait(fiber) } else { Vec::new() },
+            ends_in: sched.time.left(fiber.timer.get()).filter(|_| waits),
+            ..snapshot
+        }
     };
     let listed = || fibers.iter().take(most);
     let holders = listed().enumerate().filter_map(|(i, fiber)| Some((i, locks.elsewhere(fiber)?)));

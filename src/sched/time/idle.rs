@@ -17,6 +17,8 @@ use crate::collections::locked::locked;
 use crate::collections::publish;
 #[cfg(feature = "tokio")]
 use crate::collections::run_ring::Alarm;
+use crate::fiber::wait_list::WaitList;
+use crate::fiber::waits_for::Descriptor;
 use crate::sched::time::clock::{Clock, RealClock};
 
 /// Waits for events from outside the scheduler.
@@ -40,6 +42,11 @@ pub(crate) trait Idle: fmt::Debug {
 
     /// Takes out the wakers that it holds. Dropping them may run user code.
     fn take_wakers(&self) -> Vec<Waker> {
+        Vec::new()
+    }
+
+    /// Returns the lists in which fibers wait for descriptors, for dumps.
+    fn descriptors(&self) -> Vec<(*const WaitList, Descriptor)> {
         Vec::new()
     }
 

@@ -65,6 +65,12 @@ impl Timers {
         since
     }
 
+    /// Returns the time until `timer` fires, unless it is `TimerKey::NONE`.
+    pub(crate) fn left(&self, timer: TimerKey) -> Option<Duration> {
+        let at = (timer != TimerKey::NONE).then(|| self.wheel.borrow().tick_of(timer))?;
+        Some(Duration::from_micros(at.saturating_sub(self.now.get())))
+    }
+
     /// Returns the number of armed timers.
     pub(crate) fn armed(&self) -> usize {
         self.wheel.borrow().len()
