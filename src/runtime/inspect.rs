@@ -42,7 +42,8 @@ impl RuntimeBuilder {
     /// })
     /// # }
     /// ```
-    pub fn inspect(self, path: impl Into<PathBuf>) -> RuntimeBuilder {
-        RuntimeBuilder { inspect: Some(path.into()), ..self }
+    pub fn inspect(mut self, path: impl Into<PathBuf>) -> RuntimeBuilder {
+        self.inspect = Some(path.into());
+        self
     }
 }
