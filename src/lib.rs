@@ -247,6 +247,7 @@
 //! | feature | by default | adds |
 //! |---|---|---|
 //! | `net` | yes | [`net`], [`io`], [`server`], [`process`], [`signal`], [`main()`] |
+//! | `diagnostics` | yes | [`StackTrace`]: the native stacks of fibers, with the names of functions |
 //! | `tls` | no | [`tls`]: TLS over any stream, by rustls; choose the cryptography in your own dependency on `rustls` |
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
 //! | `http-client` | no | `http::get` and `http::Client`: URLs, kept connections, redirects, proxies, time limits |
@@ -302,6 +303,7 @@
 [`signal`]: #features
 [`main()`]: #features"
 )]
+#![cfg_attr(not(feature = "diagnostics"), doc = "[`StackTrace`]: #features")]
 #![cfg_attr(not(feature = "tls"), doc = "[`tls`]: #features")]
 #![cfg_attr(not(feature = "http"), doc = "[`http`]: #features")]
 #![cfg_attr(not(feature = "greenlet"), doc = "[`greenlet`]: #features")]
@@ -377,6 +379,8 @@ mod reactor;
 mod runtime;
 mod sched;
 mod stack;
+#[cfg(feature = "diagnostics")]
+mod stack_trace;
 
 pub use fiber::dump_difference::{DumpChange, DumpDifference};
 pub use fiber::exit::JoinError;
@@ -410,3 +414,5 @@ pub use sched::core::park::{
 };
 pub use sched::deadlock::dump::{Stats, dump, stats};
 pub use sched::threads::remote::Unparker;
+#[cfg(feature = "diagnostics")]
+pub use stack_trace::{StackFrame, StackTrace};

@@ -61,7 +61,7 @@ pub(crate) struct Bar {
     pub(crate) aside: String,
 }
 
-/// One line of a curve over the number of tasks.
+/// One line of a curve.
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) name: String,
@@ -69,7 +69,17 @@ pub(crate) struct Line {
     pub(crate) class: &'static str,
     /// The pattern that distinguishes it from other lines of its kind.
     pub(crate) dashes: &'static str,
-    pub(crate) points: Vec<(u64, f64)>,
+    /// Where on the axis, and the lowest, the median and the highest sample.
+    pub(crate) points: Vec<(u64, [f64; 3])>,
+}
+
+/// What a curve's horizontal axis counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Axis {
+    /// Tasks, on a logarithmic axis.
+    Tasks,
+    /// Calls, at equal distances.
+    Calls,
 }
 
 /// Draws horizontal bars from zero. A bar that would dwarf all others is cut, with a mark.
@@ -115,18 +125,23 @@ fn draw_bars(layout: Layout, title: &str, bars: &[Bar]) -> String {
     svg + "</svg>\n"
 }
 
-/// Draws the cost over the number of tasks, both logarithmic, with a row of numbers per line below.
-pub(crate) fn curve(title: &str, unit: &str, lines: &[Line]) -> String {
-    [WIDE, NARROW].map(|layout| draw_curve(layout, title, unit, lines)).concat()
+/// Draws the cost, on a logarithmic axis, over what `axis` counts, with a row of numbers per line
+/// below.
+pub(crate) fn curve(title: &str, unit: &str, axis: Axis, lines: &[Line]) -> String {
+    if lines.is_empty() {
+        return "<p>This run has not measured it.</p>\n".to_owned();
+    }
+    [WIDE, NARROW].map(|layout| draw_curve(layout, title, unit, axis, lines)).concat()
 }
 
-fn draw_curve(layout: Layout, title: &str, unit: &str, lines: &[Line]) -> String {
-    let frame = Frame::around(layout, lines);
+fn draw_curve(layout: Layout, title: &str, unit: &str, axis: Axis, lines: &[Line]) -> String {
+    let frame = Frame::around(layout, axis, lines);
     let mut svg = open(layout, title, &describe_lines(lines, unit), frame.height(lines.len()));
     frame.grid(&mut svg, unit);
     for line in lines {
-        let place =
-            |&(tasks, cost): &(u64, f64)| format!("{:.1},{:.1}", frame.x(tasks), frame.y(cost));
+        let place = |&(at, [_, cost, _]): &(u64, [f64; 3])| {
+            format!("{:.1},{:.1}", frame.x(at), frame.y(cost))
+        };
         let points: Vec<String> = line.points.iter().map(place).collect();
         let _ = write!(
             svg,
@@ -135,8 +150,9 @@ fn draw_curve(layout: Layout, title: &str, unit: &str, lines: &[Line]) -> String
             line.dashes,
             points.join(" "),
         );
-        for &(tasks, cost) in &line.points {
-            let (x, y, class) = (frame.x(tasks), frame.y(cost), line.class);
+        for &(at, [lowest, cost, highest]) in &line.points {
+            let (x, y, class) = (frame.x(at), frame.y(cost), line.class);
+            spread(&mut svg, class, x, [frame.y(lowest), frame.y(highest)]);
             let _ = write!(svg, r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="3.5"/>"#);
         }
     }
@@ -152,6 +168,8 @@ fn draw_curve(layout: Layout, title: &str, unit: &str, lines: &[Line]) -> String
 /// The plotting area of a curve, and the rows of numbers below it.
 struct Frame {
     layout: Layout,
+    axis: Axis,
+    /// What the axis counts, at each point of any line.
     counts: Vec<u64>,
     lowest: f64,
     highest: f64,
@@ -163,14 +181,15 @@ impl Frame {
     /// The distance between two rows of numbers, or two names of lines.
     const ROW: f64 = 21.0;
 
-    fn around(layout: Layout, lines: &[Line]) -> Self {
+    fn around(layout: Layout, axis: Axis, lines: &[Line]) -> Self {
         let points = || lines.iter().flat_map(|line| &line.points);
         let mut counts: Vec<u64> = points().map(|point| point.0).collect();
         counts.sort_unstable();
         counts.dedup();
-        let costs = || points().map(|point| point.1);
+        let costs = || points().flat_map(|point| point.1);
         Self {
             layout,
+            axis,
             counts,
             lowest: costs().fold(f64::INFINITY, f64::min) / 1.15,
             highest: costs().fold(1.0, f64::max) * 1.15,
@@ -182,9 +201,15 @@ impl Frame {
         Self::BOTTOM + 46.0 + (Self::ROW + 4.0) * rows as f64
     }
 
-    fn x(&self, tasks: u64) -> f64 {
+    fn x(&self, at: u64) -> f64 {
         let (first, last) = (self.counts[0] as f64, self.counts[self.counts.len() - 1] as f64);
-        let share = (tasks as f64 / first).ln() / (last / first).ln().max(1.0);
+        let share = match self.axis {
+            Axis::Tasks => (at as f64 / first).ln() / (last / first).ln().max(1.0),
+            Axis::Calls => {
+                let index = self.counts.iter().position(|&count| count == at).unwrap_or(0);
+                index as f64 / (self.counts.len() - 1).max(1) as f64
+            }
+        };
         let [left, right] = self.layout.axis;
         left + 16.0 + share * (right - left - 32.0)
     }
@@ -196,13 +221,16 @@ impl Frame {
 
     fn grid(&self, svg: &mut String, unit: &str) {
         let [left, right] = self.layout.axis;
-        for power in 0..6 {
-            for step in [1, 2, 5] {
+        // Over many powers of ten, lines at 2 and 5 would be too close to each other.
+        let steps: &[i32] = if self.highest < 2_000.0 * self.lowest { &[1, 2, 5] } else { &[1] };
+        for power in 0..8 {
+            for &step in steps {
                 let cost = f64::from(step * 10_i32.pow(power));
                 if (self.lowest..=self.highest).contains(&cost) {
                     let y = self.y(cost);
                     let _ = write!(svg, r#"<path class="grid" d="M{left} {y:.1}H{right}"/>"#);
-                    text(svg, [left - 6.0, y], "tick end", &format!("{cost} {unit}"));
+                    let words = format!("{} {unit}", grouped(cost as u64));
+                    text(svg, [left - 6.0, y], "tick end", &words);
                 }
             }
         }
@@ -220,7 +248,10 @@ impl Frame {
             }
         }
         let middle = (self.x(self.counts[0]) + self.x(self.counts[self.counts.len() - 1])) / 2.0;
-        let words = "tasks (both axes are logarithmic)";
+        let words = match self.axis {
+            Axis::Tasks => "tasks (both axes are logarithmic)",
+            Axis::Calls => "calls between the wait and the task's loop",
+        };
         text(svg, [middle, Self::BOTTOM + 38.0], "aside middle", words);
     }
 
@@ -238,7 +269,7 @@ impl Frame {
         let mut ends: Vec<(f64, f64, &Line)> = Vec::new();
         for line in lines {
             let last = line.points.last();
-            ends.extend(last.map(|&(tasks, cost)| (self.y(cost), self.x(tasks), line)));
+            ends.extend(last.map(|&(at, [_, cost, _])| (self.y(cost), self.x(at), line)));
         }
         ends.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut ceiling = f64::INFINITY;
@@ -254,9 +285,9 @@ impl Frame {
         for (row, line) in lines.iter().enumerate() {
             let middle = Self::BOTTOM + 66.0 + Self::ROW * row as f64;
             text(svg, [0.0, middle], &format!("number {}", line.class), &line.name);
-            for &(tasks, cost) in &line.points {
+            for &(at, [_, cost, _]) in &line.points {
                 let class = format!("number middle {}", line.class);
-                text(svg, [self.x(tasks), middle], &class, &number(cost));
+                text(svg, [self.x(at), middle], &class, &number(cost));
             }
         }
     }
@@ -295,6 +326,21 @@ fn whisker(svg: &mut String, [from, to]: [f64; 2], middle: f64) {
     let _ = write!(svg, r#"<path class="halo" d="{path}"/><path class="whisker" d="{path}"/>"#);
 }
 
+/// Draws the line from the lowest to the highest sample, unless the point would hide it.
+fn spread(svg: &mut String, class: &str, x: f64, [low, high]: [f64; 2]) {
+    if low - high < 8.0 {
+        return;
+    }
+    let (left, right) = (x - 4.0, x + 4.0);
+    let path = format!(
+        "M{x:.1} {low:.1}V{high:.1}M{left:.1} {low:.1}H{right:.1}M{left:.1} {high:.1}H{right:.1}"
+    );
+    let _ = write!(
+        svg,
+        r#"<path class="halo" d="{path}"/><path class="line spread {class}" d="{path}"/>"#
+    );
+}
+
 /// Writes a number of tasks with few characters: `30k`, `1M`.
 fn short(tasks: u64) -> String {
     match tasks {
@@ -305,7 +351,7 @@ fn short(tasks: u64) -> String {
 }
 
 fn number(value: f64) -> String {
-    if value < 9.95 { format!("{value:.1}") } else { format!("{value:.0}") }
+    if value < 9.95 { format!("{value:.1}") } else { grouped(value.round() as u64) }
 }
 
 fn open(layout: Layout, title: &str, description: &str, height: f64) -> String {
@@ -329,8 +375,9 @@ fn describe_bars(bars: &[Bar]) -> String {
 }
 
 fn describe_lines(lines: &[Line], unit: &str) -> String {
-    let point =
-        |&(tasks, cost): &(u64, f64)| format!("{} {unit} at {}", number(cost), grouped(tasks));
+    let point = |&(at, [_, cost, _]): &(u64, [f64; 3])| {
+        format!("{} {unit} at {}", number(cost), grouped(at))
+    };
     let part = |line: &Line| {
         let points: Vec<String> = line.points.iter().map(point).collect();
         format!("{}: {}", line.name, points.join(", "))

@@ -13,6 +13,9 @@ pub(crate) struct Machine {
     pub(crate) system: String,
     pub(crate) compiler: String,
     pub(crate) command: String,
+    /// The data caches of a core, nearest first: level and bytes. Empty where the system does not
+    /// tell.
+    pub(crate) caches: Vec<(u64, u64)>,
 }
 
 impl Machine {
@@ -23,6 +26,7 @@ impl Machine {
             system: system(),
             compiler: fibra::build_info::RUSTC.to_owned(),
             command: command(),
+            caches: caches(),
         }
     }
 
@@ -89,6 +93,21 @@ fn processor() -> String {
         Some(mhz) => format!("{model}, {:.1} GHz", mhz / 1_000.0),
         None => model,
     }
+}
+
+fn caches() -> Vec<(u64, u64)> {
+    let cache = |index: usize| {
+        let read = |file: &str| {
+            fs::read_to_string(format!("/sys/devices/system/cpu/cpu0/cache/index{index}/{file}"))
+                .ok()
+        };
+        let kilobytes: u64 = read("size")?.trim().strip_suffix('K')?.parse().ok()?;
+        let holds_data = read("type")?.trim() != "Instruction";
+        holds_data.then_some((read("level")?.trim().parse().ok()?, kilobytes * 1024))
+    };
+    let mut caches: Vec<_> = (0..8).filter_map(cache).collect();
+    caches.sort_unstable();
+    caches
 }
 
 fn system() -> String {

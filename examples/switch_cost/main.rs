@@ -1,13 +1,14 @@
 //! Measures what it costs to switch between tasks, fibers beside futures, in one run.
 //!
 //! ```text
-//! cargo run --release --example switch_cost                  about a minute
-//! cargo run --release --example switch_cost -- --quick       about ten seconds, rough
+//! cargo run --release --example switch_cost                  a few minutes
+//! cargo run --release --example switch_cost -- --quick       about twenty seconds, rough
 //! cargo run --release --example switch_cost -- --out FILE    writes the page to FILE
 //! ```
 //!
 //! Prints a table, and writes one HTML page with charts that explains what each bar measures. Close
-//! other programs before: the page reports how busy they kept the machine.
+//! other programs before: the page reports how busy they kept the machine. Go takes part if
+//! `benches/peers/switch_cost.sh` has built its program.
 //!
 //! Reading order: `plan` (the measurements), `workloads` (the work and its answers), `contenders`
 //! (one file per library), `measure` (the method), `table`, `page` and `charts` (the result).
@@ -27,7 +28,7 @@ mod workloads;
 
 use machine::{Machine, Work};
 use measure::Outcome;
-use plan::{Chart, Effort, Entry, Group};
+use plan::{Effort, Entry, Group};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -111,14 +112,10 @@ fn compare(options: &Options) -> Result<(), String> {
 
 /// Measures the groups that share entries together, and each of the others by itself.
 fn measure_all(groups: Vec<Group>) -> Result<Vec<Measured>, String> {
-    let mut parts: Vec<Vec<&Group>> = Vec::new();
-    let (shared, alone): (Vec<_>, Vec<_>) =
-        groups.iter().partition(|group| group.chart.is_measured_with_others());
-    parts.push(shared);
-    parts.extend(alone.into_iter().map(|group| vec![group]));
-
+    let parts = plan::parts(&groups);
     let mut results: Vec<(Entry, Outcome)> = Vec::new();
     for (number, part) in parts.iter().enumerate() {
+        let part: Vec<&Group> = part.iter().map(|&index| &groups[index]).collect();
         let titles: Vec<_> = part.iter().map(|group| group.title.as_str()).collect();
         eprintln!("[{:>2}/{}] {}", number + 1, parts.len(), titles.join("; "));
         let mut entries: Vec<Entry> = Vec::new();
@@ -152,6 +149,6 @@ fn leave_out_what_does_not_fit(groups: &mut Vec<Group>) {
     let fits = Machine::available_memory().is_none_or(|bytes| MEMORY_FOR_A_MILLION <= bytes);
     if !fits {
         eprintln!("less than 6 GiB of memory are free: a million tasks are left out");
-        groups.retain(|group| group.chart != Chart::Yield { tasks: 1_000_000 });
+        groups.retain(|group| group.chart.tasks().is_none_or(|tasks| tasks < 1_000_000));
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn measure(entries: &[Entry], repetitions: usize) -> Result<Vec<Outco
 pub(crate) fn sample_here(words: &[String]) -> Result<(), String> {
     let unknown = || format!("{CHILD} takes a contender and a workload, not {words:?}");
     let (name, workload) = words.split_first().ok_or_else(unknown)?;
-    let contender = contenders::ALL.iter().find(|c| c.name == name).ok_or_else(unknown)?;
+    let contender = contenders::named(name).ok_or_else(unknown)?;
     let workload = Workload::from_words(workload).ok_or_else(unknown)?;
     match warm_sample(contender, workload) {
         Ok(Sample { cost, answer }) => println!("{cost} {answer}"),

@@ -4,11 +4,11 @@
 //! that they stay true on a machine where another contender is faster.
 
 use crate::Measured;
-use crate::charts::{self, Bar, Line, escape};
-use crate::contenders::Kind;
+use crate::charts::{self, Axis, Bar, Line, escape};
+use crate::contenders::{self, Kind};
 use crate::machine::{BUSY, Machine};
 use crate::measure::Outcome;
-use crate::plan::{Chart, Effort, Group, Unit};
+use crate::plan::{Chart, Curve, Effort, Group, Unit};
 use crate::prose::{self, Numbers};
 use crate::style::CSS;
 use crate::table::{amount, ratio, reference, spread};
@@ -28,12 +28,18 @@ pub(crate) fn render(
     page += &opening(&numbers, busy);
 
     page += &section(prose::floor(), &bar_chart(measured, Chart::Floor));
-    page += &section(prose::yields(), &yield_curve(measured));
     page += &section(prose::depth(), &bar_chart(measured, Chart::Depth));
+    page += &section(prose::returning(), &curve(measured, Curve::Returning));
     page += &section(prose::spawn_join(), &bar_chart(measured, Chart::SpawnJoin));
     page += &section(prose::rendezvous(), &bar_chart(measured, Chart::Rendezvous));
     page += &section(prose::buffered(), &bar_chart(measured, Chart::Buffered));
     page += &section(prose::memory(), &bar_chart(measured, Chart::Memory));
+
+    page += &prose::growth(machine);
+    page += &section(prose::yields(), &curve(measured, Curve::Yield));
+    page += &section(prose::messages(), &curve(measured, Curve::Message));
+    page += &section(prose::bursts(), &curve(measured, Curve::Burst));
+    page += &section(prose::parked(), &curve(measured, Curve::Parked));
 
     page += &prose::both_sides(&numbers);
     page += &prose::method(effort);
@@ -63,7 +69,11 @@ fn opening(numbers: &Numbers<'_>, busy: Option<f64>) -> String {
     }
     text += "</ul>\n<ul class=\"legend\"><li class=\"fibra\">fibra, fibers</li>\
              <li class=\"future\">futures: tokio, polled by hand</li>\
-             <li class=\"second\">futures: async-executor</li><li>other stacks: bare switch, may, threads</li></ul>\n";
+             <li class=\"second\">futures: async-executor</li>";
+    if contenders::go().is_some() {
+        text += "<li class=\"third\">Go, goroutines</li>";
+    }
+    text += "<li>other stacks: bare switch, may, threads</li></ul>\n";
     text
 }
 
@@ -104,31 +114,44 @@ fn bar_chart(measured: &[Measured], chart: Chart) -> String {
     charts::bars(&group.title, &bars)
 }
 
-fn yield_curve(measured: &[Measured]) -> String {
+fn curve(measured: &[Measured], of: Curve) -> String {
     let mut lines: Vec<Line> = Vec::new();
     for (group, outcomes) in measured {
-        let Chart::Yield { tasks } = group.chart else { continue };
+        let Chart::Point { curve, at } = group.chart else { continue };
         for (entry, outcome) in group.entries.iter().zip(outcomes) {
-            let Some(median) = outcome.median() else { continue };
+            let Outcome::Measured(figures) = outcome else { continue };
+            if curve != of {
+                continue;
+            }
+            let values = [figures.lowest, figures.median, figures.highest];
             match lines.iter_mut().find(|line| line.name == entry.label) {
-                Some(line) => line.points.push((tasks, median)),
+                Some(line) => line.points.push((at, values)),
                 None => lines.push(Line {
                     name: entry.label.clone(),
                     class: entry.contender.class(),
-                    dashes: dashes(entry.contender.kind, entry.contender.class()),
-                    points: vec![(tasks, median)],
+                    dashes: dashes(&entry.label, entry.contender.kind, entry.contender.class()),
+                    points: vec![(at, values)],
                 }),
             }
         }
     }
-    charts::curve("nanoseconds per yield over the number of tasks", "ns", &lines)
+    let (title, unit, axis) = match of {
+        Curve::Yield => ("nanoseconds per yield over the number of tasks", "ns", Axis::Tasks),
+        Curve::Returning => ("nanoseconds per yield over the number of calls", "ns", Axis::Calls),
+        Curve::Message => ("nanoseconds per message over the number of tasks", "ns", Axis::Tasks),
+        Curve::Burst => ("nanoseconds per task of a burst over their number", "ns", Axis::Tasks),
+        Curve::Parked => ("bytes per waiting task over their number", "B", Axis::Tasks),
+    };
+    charts::curve(title, unit, axis, &lines)
 }
 
 /// Returns the dashes of a line: colour alone must not be what distinguishes two lines.
-fn dashes(kind: Kind, class: &str) -> &'static str {
+fn dashes(label: &str, kind: Kind, class: &str) -> &'static str {
     match (kind, class) {
+        _ if label.ends_with("first burst") => "1 5",
+        _ if label.ends_with("plain") => "12 3 2 3",
         (Kind::Future, "second") => "7 4",
-        (Kind::OtherStack, _) => "2 4",
+        (Kind::OtherStack, "other") => "2 4",
         _ => "none",
     }
 }
@@ -178,7 +201,7 @@ fn exact(value: f64, unit: Unit) -> String {
 }
 
 fn footer(machine: &Machine, busy: Option<f64>) -> String {
-    let Machine { processor, cores, system, compiler, command } = machine;
+    let Machine { processor, cores, system, compiler, command, caches: _ } = machine;
     let cores = if *cores == 1 { "1 core".to_owned() } else { format!("{cores} cores") };
     let facts = [processor.as_str(), &cores, system, compiler].map(escape).join(" · ");
     let busy = busy.map_or(String::new(), |share| {

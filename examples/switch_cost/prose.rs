@@ -3,7 +3,8 @@
 //! A sentence that contains a number takes it from the run. No sentence names a winner.
 
 use crate::Measured;
-use crate::plan::{Chart, Effort};
+use crate::machine::Machine;
+use crate::plan::{Chart, Effort, grouped};
 use crate::table::amount;
 
 /// The texts around one chart, as HTML.
@@ -28,19 +29,6 @@ pub(crate) fn floor() -> Section {
     }
 }
 
-pub(crate) fn yields() -> Section {
-    Section {
-        heading: "Yielding, with a scheduler",
-        text: "Each task yields again and again, and the scheduler takes the next one from its queue. \
-               One task shows the cost of the call alone; the data of a hundred tasks fits in the \
-               first-level cache. Between ten thousand and a hundred thousand tasks the data outgrows \
-               the caches, one after another: from there on the cost is mostly that of the memory that \
-               a task touches when it wakes.",
-        caption: "All tasks have run once before the clock starts. may cannot map 30,000 stacks with \
-                  the system's default limits.",
-    }
-}
-
 pub(crate) fn depth() -> Section {
     Section {
         heading: "Waiting ten calls deep",
@@ -49,7 +37,28 @@ pub(crate) fn depth() -> Section {
                top at each wake and finds its way down. The compiler can flatten ten plain \
                <code>async fn</code> calls into one state machine; calls that are boxed (recursion, \
                <code>dyn</code> traits, plug-ins) stay ten virtual calls.",
-        caption: "A hundred tasks yield to each other, as above.",
+        caption: "A hundred tasks yield to each other: each of them again and again, and the scheduler takes \
+                  the next one from its queue.",
+    }
+}
+
+pub(crate) fn returning() -> Section {
+    Section {
+        heading: "Calls that return between two waits",
+        text: "Above, the ten calls stay where they are. Here each wait is made by a call, and that \
+               call returns before the next wait, as in a program that calls <code>read_line</code> in a loop. \
+               A processor predicts the target of a return from the calls that it has seen. \
+               A switch between stacks breaks that: <b>corosensei</b> resumes a coroutine by a call \
+               and suspends it by a return, and in between the fiber has returned \
+               from calls of its own. At least two returns per switch are then mispredicted: the first one \
+               of the fiber, and the one that suspends it. The further ones go to the same \
+               addresses as those of the fiber before, as long as all fibers run the same code. \
+               With no call in between both match, which is why fibra's waits are inlined into their caller. \
+               No code around the switch can restore the match: only a switch by jumps would.",
+        caption: "A hundred tasks. Stacks: functions that are never inlined, one of its own for each level. \
+                  Futures, boxed: each call allocates its future and is entered again at each \
+                  wake; plain: the compiler merges the calls into one state machine. The axis has \
+                  equal distances.",
     }
 }
 
@@ -89,8 +98,96 @@ pub(crate) fn memory() -> Section {
         text: "The growth of the process, page tables included, divided by the number of waiting tasks. \
                A stack takes whole pages, so a fiber takes at least one. A future is as large as the \
                values that live across its waits, and here there are almost none.",
-        caption: "Resident memory from <code>/proc/self/status</code>. Each task waits for a message \
+        caption: "Resident memory, counted by the system. Each task waits for a message \
                   or a signal, one call deep. fibra's stacks have guard pages.",
+    }
+}
+
+/// Opens the part of the page that has the curves over the number of tasks.
+pub(crate) fn growth(machine: &Machine) -> String {
+    let mut text = String::from(
+        "<h2>Cost as it grows</h2>\n<p>The same four quantities, from one task to a million. A curve is \
+         flat as long as what each task touches fits in the same cache, and bends where it does not. \
+         fibra touches about six cache lines of a fiber to wake it: one or two of its record, the \
+         others on its stack; and, because each stack lies in a page of its own, one more of the page \
+         tables.",
+    );
+    let fit = |&(level, bytes): &(u64, u64)| {
+        let fibers = rounded(bytes / LINES);
+        format!("{fibers} fibers in level {level} ({} KB)", bytes / 1024)
+    };
+    let caches: Vec<String> = machine.caches.iter().map(fit).collect();
+    if !caches.is_empty() {
+        let caches = caches.join(", ");
+        text +=
+            &format!(" The caches of this machine have room for about as many as this: {caches}.");
+    }
+    text + "</p>\n"
+}
+
+/// The bytes of the lines that a wake touches, those of the page tables included.
+const LINES: u64 = 7 * 64;
+
+/// Rounds to two digits, since the number of lines is an estimate.
+fn rounded(n: u64) -> String {
+    let unit = 10_u64.pow(n.max(10).ilog10() - 1);
+    grouped((n + unit / 2) / unit * unit)
+}
+
+pub(crate) fn yields() -> Section {
+    Section {
+        heading: "… yielding",
+        text: "Each task yields again and again, and the scheduler takes the next one from its queue. \
+               One task shows the cost of the call alone; a hundred fit into the caches \
+               next to the processor. Then the lines of a task come from further away each time: first \
+               from the second level, then from the cache that all cores share, at last from memory. A processor \
+               also keeps the addresses of a few thousand pages. Above that number of fibers it walks the \
+               page tables at each wake, and these have to come from memory as well. The \
+               tasks run in the order in which they were spawned, so that all contenders profit from \
+               hints or hardware that fetch the next task ahead of time. The curve becomes flat again when \
+               everything comes from memory.",
+        caption: "All tasks have run once before the clock starts. may cannot map 30,000 stacks with \
+                  the system's default limits.",
+    }
+}
+
+pub(crate) fn messages() -> Section {
+    Section {
+        heading: "… handing over messages",
+        text: "Half of the tasks play ping-pong with the other half, each pair on channels of its own. A \
+               message touches what a yield touches, and in addition the channel and the place of the \
+               value, so that the curve bends at the same caches, earlier and more. Two tasks are the ping-pong from above.",
+        caption: "One operation is one message in one direction. All tasks run before the first message is sent.",
+    }
+}
+
+pub(crate) fn bursts() -> Section {
+    Section {
+        heading: "… starting many at once",
+        text: "All tasks are spawned, live at the same time, end and are joined; then the next burst \
+               follows. The first burst of a process pays for pages that the process has not had: the \
+               system clears and maps at least one for each fiber. That is the gap between both lines \
+               of fibra, and no cache closes it. Later bursts find the stacks of the earlier ones: \
+               a scheduler keeps as many unused stacks as its fibers have needed recently, up to a \
+               limit in bytes (<code>max_idle_stack_bytes</code>), and gives them back \
+               when they have not been needed for some seconds. The next burst after such a pause is a first one again. \
+               What remains is the bend of the caches: a stack that was used a million stacks ago is no longer in any of \
+               them.",
+        caption: "Spawning, one yield, the end and the join of a task, divided by their number. First bursts are shown \
+                  from 1,000 tasks on: a smaller one measures the start of the program.",
+    }
+}
+
+pub(crate) fn parked() -> Section {
+    Section {
+        heading: "… waiting",
+        text: "Memory grows in proportion: the curves are flat. With few tasks they begin higher, because \
+               tables and blocks of a fixed size are shared by few. A fiber takes the page with its frames, its record, and \
+               its share of the page tables: stacks lie far apart, so that a page of the tables \
+               describes only a few of them.",
+        caption: "Counted page by page (<code>Rss</code> of <code>/proc/self/smaps_rollup</code>), and \
+                  <code>VmPTE</code> of <code>/proc/self/status</code>. Fewer than a hundred tasks take less than the \
+                  unit in which memory is given out.",
     }
 }
 
@@ -102,7 +199,7 @@ pub(crate) struct Numbers<'a> {
 impl Numbers<'_> {
     /// The first four figures of the page: class, number and what it is.
     pub(crate) fn headlines(&self) -> [(&'static str, String, &'static str); 4] {
-        let hundred = Chart::Yield { tasks: 100 };
+        let hundred = Chart::yields(100);
         [
             ("fibra", self.find(hundred, "fibra"), "a yield among 100 fibers, in fibra"),
             ("future", self.find(hundred, "tokio"), "a yield among 100 tasks, in tokio"),
@@ -134,7 +231,7 @@ impl Numbers<'_> {
 pub(crate) fn both_sides(numbers: &Numbers<'_>) -> String {
     let memory = |label| numbers.find(Chart::Memory, label);
     let floor = |label| numbers.find(Chart::Floor, label);
-    let crowd = |label| numbers.find(Chart::Yield { tasks: 100_000 }, label);
+    let crowd = |label| numbers.find(Chart::yields(100_000), label);
     let deep = |label| numbers.find(Chart::Depth, label);
     let message = |label| numbers.find(Chart::Rendezvous, label);
     format!(

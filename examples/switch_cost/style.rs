@@ -1,16 +1,17 @@
-//! The style of the page: green for fibra, blue and violet for futures, grey for the rest.
+//! The style of the page: green for fibra, blue and violet for futures, ochre for Go, grey for the
+//! rest.
 
 /// Inlined into the page, which thus needs no other file.
 pub(crate) const CSS: &str = r#"
 :root {
   color-scheme: light dark;
   --paper: #fdfcfa; --ink: #1d2326; --quiet: #667075; --rule: #e3e0d9; --panel: #f5f3ee;
-  --fibra: #0a7d6c; --future: #3f72b8; --second: #9a5bb0; --other: #8d9391; --warn: #b25a1e;
+  --fibra: #0a7d6c; --future: #3f72b8; --second: #9a5bb0; --third: #a77412; --other: #8d9391; --warn: #b25a1e;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #15191b; --ink: #e4e6e3; --quiet: #98a1a3; --rule: #2d3437; --panel: #1c2224;
-    --fibra: #3fc2a8; --future: #7fa9ec; --second: #c990dd; --other: #868f8d; --warn: #e79a5e;
+    --fibra: #3fc2a8; --future: #7fa9ec; --second: #c990dd; --third: #dcb25a; --other: #868f8d; --warn: #e79a5e;
   }
 }
 * { box-sizing: border-box; }
@@ -40,6 +41,7 @@ code { font-family: ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; font
 .legend li.fibra::before { background: var(--fibra); }
 .legend li.future::before { background: var(--future); }
 .legend li.second::before { background: var(--second); }
+.legend li.third::before { background: var(--third); }
 figure { margin: 18px 0 0; }
 svg { display: block; width: 100%; height: auto; overflow: visible; }
 svg.narrow { display: none; }
@@ -54,12 +56,15 @@ text.middle { text-anchor: middle; }
 .fibra { fill: var(--fibra); }
 .future { fill: var(--future); }
 .second { fill: var(--second); }
+.third { fill: var(--third); }
 .other { fill: var(--other); }
 text.other { fill: var(--quiet); }
 .line { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .line.fibra { stroke: var(--fibra); stroke-width: 2.75; }
 .line.future { stroke: var(--future); }
 .line.second { stroke: var(--second); }
+.line.third { stroke: var(--third); }
+.line.spread { stroke-width: 1.75; }
 .line.other { stroke: var(--other); }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .halo { stroke: var(--paper); stroke-width: 4.5; fill: none; opacity: 0.8; }

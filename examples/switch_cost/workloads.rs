@@ -9,6 +9,9 @@ use std::fmt;
 /// The number of calls above the wait in the deep workloads.
 pub(crate) const DEPTH: u64 = 10;
 
+/// The numbers of calls between the wait and the loop of a task in the returning workloads.
+pub(crate) const RETURNING_DEPTHS: [u64; 4] = [0, 1, 5, 20];
+
 /// The number of children of each inner node of a skynet tree.
 pub(crate) const FAN_OUT: u64 = 10;
 
@@ -21,16 +24,29 @@ pub(crate) enum Workload {
     YieldDeep { tasks: u64, rounds: u64 },
     /// The same with every `async fn` call boxed, as recursion and `dyn` traits require.
     YieldDeepBoxed { tasks: u64, rounds: u64 },
+    /// The same with each wait under `depth` calls, all of which return before the next wait.
+    /// Futures box each call, as recursion and `dyn` traits require.
+    YieldReturning { tasks: u64, rounds: u64, depth: u64 },
+    /// The same for futures, with plain `async fn` calls.
+    YieldReturningPlain { tasks: u64, rounds: u64, depth: u64 },
     /// A task is spawned and joined, `tasks` times, one after another.
     SpawnJoin { tasks: u64 },
     /// Two tasks exchange `messages` messages; each waits for the other's answer.
     Rendezvous { messages: u64 },
+    /// Half of `tasks` tasks play ping-pong with the other half: `rounds` times all of the first
+    /// half send and wait for the answer. All tasks run before the first of them sends again.
+    Pairs { tasks: u64, rounds: u64 },
     /// One task sends `messages` messages to another through a queue that holds `capacity`.
     Buffered { messages: u64, capacity: u64 },
     /// A tree of tasks with `leaves` leaves, each child run before its parent continues.
     SkynetDepthFirst { leaves: u64 },
     /// A tree of tasks with `leaves` leaves, each parent spawning all its children first.
     SkynetBreadthFirst { leaves: u64 },
+    /// `tasks` tasks are spawned, each of which yields once, so that all live at the same time; then
+    /// all are joined. The first time in a process, whose memory is new.
+    FirstBurst { tasks: u64 },
+    /// The same, `bursts` times in a row. A burst that is not counted comes before.
+    LaterBursts { tasks: u64, bursts: u64 },
     /// `tasks` tasks wait, with almost no state of their own. The cost is bytes, not nanoseconds.
     Parked { tasks: u64 },
 }
@@ -41,8 +57,15 @@ impl Workload {
         match self {
             Self::Yield { tasks, rounds }
             | Self::YieldDeep { tasks, rounds }
-            | Self::YieldDeepBoxed { tasks, rounds } => tasks * rounds,
-            Self::SpawnJoin { tasks } | Self::Parked { tasks } => tasks,
+            | Self::YieldDeepBoxed { tasks, rounds }
+            | Self::YieldReturning { tasks, rounds, .. }
+            | Self::YieldReturningPlain { tasks, rounds, .. }
+            // A message there and its answer, for each of the pairs.
+            | Self::Pairs { tasks, rounds } => tasks * rounds,
+            Self::SpawnJoin { tasks } | Self::Parked { tasks } | Self::FirstBurst { tasks } => {
+                tasks
+            }
+            Self::LaterBursts { tasks, bursts } => tasks * bursts,
             Self::Rendezvous { messages } | Self::Buffered { messages, .. } => messages,
             Self::SkynetDepthFirst { leaves } | Self::SkynetBreadthFirst { leaves } => {
                 skynet_tasks(leaves)
@@ -57,7 +80,14 @@ impl Workload {
             Self::YieldDeep { tasks, rounds } | Self::YieldDeepBoxed { tasks, rounds } => {
                 yield_answer(tasks, rounds) + tasks * DEPTH
             }
-            Self::SpawnJoin { tasks } => sum_below(tasks),
+            Self::YieldReturning { tasks, rounds, depth }
+            | Self::YieldReturningPlain { tasks, rounds, depth } => {
+                yield_answer(tasks, rounds) + tasks * rounds * depth
+            }
+            Self::SpawnJoin { tasks } | Self::FirstBurst { tasks } => sum_below(tasks),
+            Self::LaterBursts { tasks, bursts } => bursts * sum_below(tasks),
+            // Each side adds one to the ball of its pair.
+            Self::Pairs { tasks, rounds } => tasks * rounds,
             // Each side adds one to the ball.
             Self::Rendezvous { messages } => messages,
             Self::Buffered { messages, .. } => sum_below(messages),
@@ -86,6 +116,18 @@ impl Workload {
                 let (tasks, rounds) = tasks_and_rounds(tasks);
                 Self::YieldDeepBoxed { tasks, rounds }
             }
+            Self::YieldReturning { tasks, depth, .. } => {
+                let (tasks, rounds) = tasks_and_rounds(tasks);
+                Self::YieldReturning { tasks, rounds, depth }
+            }
+            Self::YieldReturningPlain { tasks, depth, .. } => {
+                let (tasks, rounds) = tasks_and_rounds(tasks);
+                Self::YieldReturningPlain { tasks, rounds, depth }
+            }
+            Self::Pairs { tasks, .. } => {
+                let (tasks, rounds) = tasks_and_rounds(tasks);
+                Self::Pairs { tasks, rounds }
+            }
             Self::SpawnJoin { tasks } => Self::SpawnJoin { tasks: tasks / 10 },
             Self::Rendezvous { messages } => Self::Rendezvous { messages: messages / 20 * 2 },
             Self::Buffered { messages, capacity } => {
@@ -93,14 +135,22 @@ impl Workload {
             }
             Self::SkynetDepthFirst { leaves } => Self::SkynetDepthFirst { leaves: leaves / 10 },
             Self::SkynetBreadthFirst { leaves } => Self::SkynetBreadthFirst { leaves: leaves / 10 },
-            // Memory is measured in a process that has done nothing else.
-            Self::Parked { .. } => self,
+            // Memory and first bursts are measured in a process that has done nothing else, and
+            // later bursts begin with one that is not counted.
+            Self::Parked { .. } | Self::FirstBurst { .. } | Self::LaterBursts { .. } => self,
         }
     }
 
-    /// Writes the workload as a word and two numbers, the form in which a child process gets it.
-    pub(crate) fn to_words(self) -> [String; 3] {
+    /// Writes the workload as a word and three numbers, the form in which a child process gets it.
+    pub(crate) fn to_words(self) -> [String; 4] {
         let (name, a, b) = match self {
+            Self::YieldReturning { tasks, rounds, .. } => ("yield-returning", tasks, rounds),
+            Self::YieldReturningPlain { tasks, rounds, .. } => {
+                ("yield-returning-plain", tasks, rounds)
+            }
+            Self::Pairs { tasks, rounds } => ("pairs", tasks, rounds),
+            Self::FirstBurst { tasks } => ("first-burst", tasks, 0),
+            Self::LaterBursts { tasks, bursts } => ("later-bursts", tasks, bursts),
             Self::Yield { tasks, rounds } => ("yield", tasks, rounds),
             Self::YieldDeep { tasks, rounds } => ("yield-deep", tasks, rounds),
             Self::YieldDeepBoxed { tasks, rounds } => ("yield-deep-boxed", tasks, rounds),
@@ -111,17 +161,26 @@ impl Workload {
             Self::SkynetBreadthFirst { leaves } => ("skynet-breadth-first", leaves, 0),
             Self::Parked { tasks } => ("parked", tasks, 0),
         };
-        [name.to_owned(), a.to_string(), b.to_string()]
+        let c = match self {
+            Self::YieldReturning { depth, .. } | Self::YieldReturningPlain { depth, .. } => depth,
+            _ => 0,
+        };
+        [name.to_owned(), a.to_string(), b.to_string(), c.to_string()]
     }
 
     /// Reads what [`Workload::to_words`] wrote.
     pub(crate) fn from_words(words: &[String]) -> Option<Self> {
-        let [name, a, b] = words else { return None };
-        let (a, b) = (a.parse().ok()?, b.parse().ok()?);
+        let [name, a, b, c] = words else { return None };
+        let (a, b, c) = (a.parse().ok()?, b.parse().ok()?, c.parse().ok()?);
         Some(match name.as_str() {
             "yield" => Self::Yield { tasks: a, rounds: b },
             "yield-deep" => Self::YieldDeep { tasks: a, rounds: b },
             "yield-deep-boxed" => Self::YieldDeepBoxed { tasks: a, rounds: b },
+            "yield-returning" => Self::YieldReturning { tasks: a, rounds: b, depth: c },
+            "yield-returning-plain" => Self::YieldReturningPlain { tasks: a, rounds: b, depth: c },
+            "pairs" => Self::Pairs { tasks: a, rounds: b },
+            "first-burst" => Self::FirstBurst { tasks: a },
+            "later-bursts" => Self::LaterBursts { tasks: a, bursts: b },
             "spawn-join" => Self::SpawnJoin { tasks: a },
             "rendezvous" => Self::Rendezvous { messages: a },
             "buffered" => Self::Buffered { messages: a, capacity: b },

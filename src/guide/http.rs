@@ -206,9 +206,10 @@
 //!
 //! # TLS
 //!
-//! With `https`, a client needs no settings. A server with a certificate of its own is trusted by a
-//! configuration of rustls. There is no switch that trusts every certificate: that would be
-//! a `ServerCertVerifier` in this configuration.
+//! With `https`, a client needs no settings. A server with a certificate of its own is trusted after
+//! `add_root_certificate`; for everything else there is a configuration of rustls, `tls_config`.
+//! There is no switch that trusts every certificate: that would be a `ServerCertVerifier` in that
+//! configuration.
 //!
 #![cfg_attr(feature = "https", doc = "```")]
 #![cfg_attr(not(feature = "https"), doc = "```ignore")]
@@ -219,18 +220,7 @@
 //! use fibra::tls::{TlsAcceptor, rustls};
 //! use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 //!
-//! /// A client that trusts one certificate, or the authority that has signed others.
-//! fn client(trusted: CertificateDer<'static>) -> Result<Client, Box<dyn Error>> {
-//!     let mut roots = rustls::RootCertStore::empty();
-//!     roots.add(trusted)?;
-//!     let provider = Arc::new(rustls::crypto::ring::default_provider());
-//!     let config = rustls::ClientConfig::builder_with_provider(provider)
-//!         .with_safe_default_protocol_versions()?
-//!         .with_root_certificates(roots)
-//!         .with_no_client_auth();
-//!     Ok(Client::builder().tls_config(config).build()?)
-//! }
-//!
+//! /// A server that offers HTTP/2 and HTTP/1.
 //! fn acceptor(
 //!     chain: Vec<CertificateDer<'static>>,
 //!     key: PrivateKeyDer<'static>,
@@ -241,7 +231,7 @@
 //!         .with_safe_default_protocol_versions()?
 //!         .with_no_client_auth()
 //!         .with_single_cert(chain, key)?;
-//!     config.alpn_protocols = http.alpn_protocols(); // offers HTTP/2
+//!     config.alpn_protocols = http.alpn_protocols();
 //!     Ok(TlsAcceptor::from(Arc::new(config)))
 //! }
 //!
@@ -260,7 +250,8 @@
 //!         Ok(http.serve_connection(stream, |_| Response::new("secret".to_string()))?)
 //!     });
 //!
-//!     let response = client(certificate)?.get(format!("https://localhost:{port}/")).send()?;
+//!     let client = Client::builder().add_root_certificate(certificate).build()?;
+//!     let response = client.get(format!("https://localhost:{port}/")).send()?;
 //!     assert_eq!(response.text()?, "secret");
 //!     Ok(())
 //! })

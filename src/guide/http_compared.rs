@@ -17,7 +17,8 @@
 //! | `text` decodes the charset that the server names | UTF-8 only |
 //! | `Policy::none`, `limited` | [`RedirectPolicy`](crate::http::RedirectPolicy) |
 //! | `resolve`, `dns_resolver` | [`resolver`](crate::http::ClientBuilder::resolver) |
-//! | `add_root_certificate`, `identity`, `danger_accept_invalid_certs` | `tls_config` |
+//! | `add_root_certificate` | `add_root_certificate`, with the feature `https` |
+//! | `identity`, `danger_accept_invalid_certs` | `tls_config` |
 //! | – | [`max_connections_per_host`](crate::http::ClientBuilder::max_connections_per_host) |
 //! | `gzip` on by default, with its feature | the same |
 //! | `cookie_store`, `multipart` | none |

@@ -127,6 +127,23 @@ fn a_client_may_prove_its_own_name() {
 
 #[test]
 #[cfg(feature = "https")]
+fn a_certificate_may_be_trusted_beside_those_of_the_system() {
+    fibra::run(|| {
+        let authority = || tls::AUTHORITY.as_ref().der().clone();
+        let site = site(server_config(localhost()));
+        let client = builder().add_root_certificate(authority()).build().unwrap();
+        let response = soon(|| client.get(url(&site, "/")).send().unwrap());
+        assert_eq!(response.text().unwrap(), "/ false");
+
+        let both = trusting().add_root_certificate(authority()).build().unwrap_err();
+        assert!(both.is_builder() && both.to_string().contains("exclude each other"), "{both}");
+        let junk = builder().add_root_certificate(vec![1, 2, 3].into()).build().unwrap_err();
+        assert!(junk.is_builder() && junk.to_string().contains("not valid"), "{junk}");
+    });
+}
+
+#[test]
+#[cfg(feature = "https")]
 fn the_certificates_of_the_system_do_not_include_that_of_this_test() {
     fibra::run(|| {
         let site = site(server_config(localhost()));

@@ -14,9 +14,11 @@ use std::path::{Path, PathBuf};
 /// may always use itself. `*` is everything: the top of the crate puts the layers together.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("collections", &[]),
+    // Addresses and names; not a stack.
+    ("stack_trace", &[]),
     ("stack", &["collections"]),
-    ("fiber", &["collections", "stack"]),
-    ("sched", &["collections", "stack", "fiber"]),
+    ("fiber", &["collections", "stack", "stack_trace"]),
+    ("sched", &["collections", "stack", "stack_trace", "fiber"]),
     // Built on what a user of the crate could also build on.
     ("sync", &["collections", "sched::lowlevel", "channel::error", "channel::face"]),
     ("channel", &["collections", "sched::lowlevel"]),
@@ -44,7 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("offload", &["fiber::cancel", "fiber::report", "sched::lowlevel", "sync"]),
     ("blocking", &["offload"]),
     // Jobs that have not started go from thread to thread; a limit of them is a semaphore.
-    ("jobs", &["collections", "fiber", "future", "sched", "sync"]),
+    ("jobs", &["collections", "fiber", "future", "sched", "stack_trace", "sync"]),
     ("par", &["collections", "fiber", "future", "jobs", "sched"]),
     ("fs", &["offload", "sched::lowlevel", "sync"]),
     ("time", &["sched", "collections"]),
@@ -208,13 +210,14 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
     (
         "thread::Builder",
         // The third and the fourth one wait for children, and for events, which would keep a
-        // thread of a pool from its jobs; the fifth must answer while the schedulers do not; the last
-        // one belongs to a test.
+        // thread of a pool from its jobs; the fifth is joined by the function that starts it; the
+        // sixth must answer while the schedulers do not; the last one belongs to a test.
         &[
             "src/offload/worker.rs",
             "src/jobs/threads.rs",
             "src/process/orphans.rs",
             "src/reactor/background.rs",
+            "src/stack_trace/symbols.rs",
             "src/inspect/mod.rs",
             "src/stack/overflow.rs",
         ],

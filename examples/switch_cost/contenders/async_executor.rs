@@ -6,7 +6,7 @@
 //! `futures_lite::future::yield_now`; channels are async-channel's.
 
 use super::stopwatch::{Stopwatch, time};
-use super::{Cannot, NOT_APPLICABLE, Sample, memory_sample, nested, resident_bytes};
+use super::{Cannot, NOT_APPLICABLE, Sample, memory_sample, nested, resident_bytes, returning};
 use crate::workloads::{FAN_OUT, Workload};
 use async_channel::bounded;
 use async_executor::{LocalExecutor, Task};
@@ -23,7 +23,16 @@ pub(crate) fn run(workload: Workload) -> Result<Sample, Cannot> {
         Workload::Yield { tasks, rounds } => Ok(yield_round(tasks, rounds)),
         Workload::YieldDeep { tasks, rounds } => Ok(yield_round_deep(tasks, rounds)),
         Workload::YieldDeepBoxed { tasks, rounds } => Ok(yield_round_deep_boxed(tasks, rounds)),
+        Workload::YieldReturning { tasks, rounds, depth } => {
+            Ok(crowd(tasks, move |id| returning::turns_boxed(yield_now, id, rounds, depth)))
+        }
+        Workload::YieldReturningPlain { tasks, rounds, depth } => {
+            Ok(crowd(tasks, move |id| returning::turns_plain(yield_now, id, rounds, depth)))
+        }
         Workload::SpawnJoin { tasks } => Ok(spawn_join(tasks)),
+        Workload::Pairs { tasks, rounds } => Ok(pairs(tasks, rounds)),
+        Workload::FirstBurst { tasks } => Ok(bursts(tasks, 0, 1)),
+        Workload::LaterBursts { tasks, bursts: counted } => Ok(bursts(tasks, 1, counted)),
         Workload::Rendezvous { messages } => Ok(rendezvous(messages)),
         Workload::Buffered { messages, capacity } => Ok(buffered(messages, capacity)),
         Workload::SkynetBreadthFirst { leaves } => Ok(skynet_breadth_first(leaves)),
@@ -82,6 +91,72 @@ fn rendezvous(messages: u64) -> Sample {
         partner.await;
         sample
     })
+}
+
+/// Region: from the first message of the first pair to the last answer of the last pair, when all
+/// tasks run. Two `bounded(1)` per pair.
+fn pairs(tasks: u64, rounds: u64) -> Sample {
+    on_executor(move |executor| async move {
+        let watch = Stopwatch::new(tasks / 2);
+        let pair = |_| {
+            let (ping, pings) = bounded::<u64>(1);
+            let (pong, pongs) = bounded::<u64>(1);
+            let partner = executor.spawn(async move {
+                for _ in 0..rounds {
+                    let ball = pings.recv().await.expect("the first task sends");
+                    pong.send(ball + 1).await.expect("the first task still listens");
+                }
+            });
+            let watch = watch.clone();
+            let first = executor.spawn(async move {
+                watch.start();
+                // All partners wait for a message before the first one is sent.
+                yield_now().await;
+                let mut ball = 0;
+                for _ in 0..rounds {
+                    ping.send(ball + 1).await.expect("the partner still listens");
+                    ball = pongs.recv().await.expect("the partner answers");
+                }
+                watch.finish(ball);
+            });
+            [partner, first]
+        };
+        let handles: Vec<_> = (0..tasks / 2).flat_map(pair).collect();
+        for handle in handles {
+            handle.await;
+        }
+        watch.sample()
+    })
+}
+
+/// Region: the bursts after the first `uncounted` ones.
+fn bursts(tasks: u64, uncounted: u64, counted: u64) -> Sample {
+    on_executor(move |executor| async move {
+        for _ in 0..uncounted {
+            assert_eq!(burst(&executor, tasks).await, tasks * (tasks - 1) / 2);
+        }
+        let start = Instant::now();
+        let mut answer = 0;
+        for _ in 0..counted {
+            answer += burst(&executor, tasks).await;
+        }
+        Sample { cost: start.elapsed().as_nanos() as u64, answer }
+    })
+}
+
+async fn burst(executor: &Executor, tasks: u64) -> u64 {
+    let spawn = |id| {
+        executor.spawn(async move {
+            yield_now().await;
+            id
+        })
+    };
+    let handles: Vec<_> = (0..tasks).map(spawn).collect();
+    let mut sum = 0;
+    for handle in handles {
+        sum += handle.await;
+    }
+    sum
 }
 
 /// Region: from the first message to the end of the queue, when both tasks run.

@@ -3,6 +3,7 @@
 //! Configuration: the default. Everything runs inside `fibra::run`, with the default stack
 //! size and guard pages.
 
+use super::returning::{self, Calls};
 use super::stopwatch::{Stopwatch, time};
 use super::{Cannot, NOT_APPLICABLE, Sample, memory_sample, resident_bytes};
 use crate::workloads::{DEPTH, FAN_OUT, Workload};
@@ -14,13 +15,21 @@ pub(crate) fn run(workload: Workload) -> Result<Sample, Cannot> {
     match workload {
         Workload::Yield { tasks, rounds } => Ok(yield_round(tasks, rounds)),
         Workload::YieldDeep { tasks, rounds } => Ok(yield_round_deep(tasks, rounds)),
+        Workload::YieldReturning { tasks, rounds, depth } => {
+            Ok(crowd(tasks, move |id| returning::turns::<Wait>((), id, rounds, depth)))
+        }
         Workload::SpawnJoin { tasks } => Ok(spawn_join(tasks)),
+        Workload::Pairs { tasks, rounds } => Ok(pairs(tasks, rounds)),
+        Workload::FirstBurst { tasks } => Ok(bursts(tasks, 0, 1)),
+        Workload::LaterBursts { tasks, bursts: counted } => Ok(bursts(tasks, 1, counted)),
         Workload::Rendezvous { messages } => Ok(rendezvous(messages)),
         Workload::Buffered { messages, capacity } => Ok(buffered(messages, capacity)),
         Workload::SkynetDepthFirst { leaves } => Ok(skynet_depth_first(leaves)),
         Workload::SkynetBreadthFirst { leaves } => Ok(skynet_breadth_first(leaves)),
         Workload::Parked { tasks } => memory_per_parked(tasks),
-        Workload::YieldDeepBoxed { .. } => Err(NOT_APPLICABLE),
+        Workload::YieldDeepBoxed { .. } | Workload::YieldReturningPlain { .. } => {
+            Err(NOT_APPLICABLE)
+        }
     }
 }
 
@@ -61,6 +70,58 @@ fn rendezvous(messages: u64) -> Sample {
         let sample = Sample { cost: start.elapsed().as_nanos() as u64, answer: ball };
         join(partner);
         sample
+    })
+}
+
+/// Region: from the first message of the first pair to the last answer of the last pair, when all
+/// fibers run. Two `Channel`s per pair.
+fn pairs(tasks: u64, rounds: u64) -> Sample {
+    fibra::run(|| {
+        let watch = Stopwatch::new(tasks / 2);
+        let pair = |_| {
+            let (ping, pong) = (Channel::<u64>::new(), Channel::<u64>::new());
+            let (pings, pongs) = (ping.clone(), pong.clone());
+            let partner = fibra::spawn(move || {
+                for _ in 0..rounds {
+                    let ball = pings.recv().expect("the first fiber sends");
+                    pong.send(ball + 1).expect("the first fiber still listens");
+                }
+            });
+            let watch = watch.clone();
+            let first = fibra::spawn(move || {
+                watch.start();
+                // All partners wait for a message before the first one is sent.
+                yield_now();
+                let mut ball = 0;
+                for _ in 0..rounds {
+                    ping.send(ball + 1).expect("the partner still listens");
+                    ball = pongs.recv().expect("the partner answers");
+                }
+                watch.finish(ball);
+            });
+            [partner, first]
+        };
+        let handles: Vec<_> = (0..tasks / 2).flat_map(pair).collect();
+        handles.into_iter().for_each(join);
+        watch.sample()
+    })
+}
+
+/// Region: the bursts after the first `uncounted` ones.
+fn bursts(tasks: u64, uncounted: u64, counted: u64) -> Sample {
+    let burst = |_| -> u64 {
+        let spawn = |id| {
+            fibra::spawn(move || {
+                yield_now();
+                id
+            })
+        };
+        let handles: Vec<_> = (0..tasks).map(spawn).collect();
+        handles.into_iter().map(join).sum()
+    };
+    fibra::run(|| {
+        (0..uncounted).for_each(|number| assert_eq!(burst(number), tasks * (tasks - 1) / 2));
+        time(|| (0..counted).map(burst).sum())
     })
 }
 
@@ -135,6 +196,19 @@ fn memory_per_parked(tasks: u64) -> Result<Sample, Cannot> {
         }
         Ok(Sample { cost, answer: handles.into_iter().map(join).sum() })
     })
+}
+
+/// The wait under calls that return.
+struct Wait;
+
+impl Calls for Wait {
+    type Context = ();
+
+    #[inline(always)]
+    fn call((): (), value: u64) -> u64 {
+        yield_now();
+        value
+    }
 }
 
 fn turns(id: u64, rounds: u64) -> u64 {

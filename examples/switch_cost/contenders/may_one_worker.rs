@@ -6,6 +6,7 @@
 //! coroutine. Linux allows 65,530 mappings by default, so 30,000 coroutines are about the limit
 //! without changes to the system.
 
+use super::returning::{self, Calls};
 use super::stopwatch::{Stopwatch, time};
 use super::{Cannot, NOT_APPLICABLE, Sample, memory_sample, resident_bytes};
 use crate::workloads::{DEPTH, FAN_OUT, Workload};
@@ -24,6 +25,10 @@ pub(crate) fn run(workload: Workload) -> Result<Sample, Cannot> {
     match workload {
         Workload::Yield { tasks, .. }
         | Workload::YieldDeep { tasks, .. }
+        | Workload::YieldReturning { tasks, .. }
+        | Workload::Pairs { tasks, .. }
+        | Workload::FirstBurst { tasks }
+        | Workload::LaterBursts { tasks, .. }
         | Workload::Parked { tasks }
             if MOST_COROUTINES < tasks =>
         {
@@ -31,7 +36,13 @@ pub(crate) fn run(workload: Workload) -> Result<Sample, Cannot> {
         }
         Workload::Yield { tasks, rounds } => Ok(yield_round(tasks, rounds)),
         Workload::YieldDeep { tasks, rounds } => Ok(yield_round_deep(tasks, rounds)),
+        Workload::YieldReturning { tasks, rounds, depth } => {
+            Ok(crowd(tasks, move |id| returning::turns::<Wait>((), id, rounds, depth)))
+        }
         Workload::SpawnJoin { tasks } => Ok(spawn_join(tasks)),
+        Workload::Pairs { tasks, rounds } => Ok(pairs(tasks, rounds)),
+        Workload::FirstBurst { tasks } => Ok(bursts(tasks, 0, 1)),
+        Workload::LaterBursts { tasks, bursts: counted } => Ok(bursts(tasks, 1, counted)),
         Workload::Rendezvous { messages } => Ok(rendezvous(messages)),
         Workload::Parked { tasks } => memory_per_parked(tasks),
         Workload::SkynetBreadthFirst { leaves } if leaves <= MOST_COROUTINES => {
@@ -41,7 +52,9 @@ pub(crate) fn run(workload: Workload) -> Result<Sample, Cannot> {
             Err("out of memory maps at the default vm.max_map_count")
         }
         Workload::Buffered { .. } => Err("has no bounded channel"),
-        Workload::YieldDeepBoxed { .. } | Workload::SkynetDepthFirst { .. } => Err(NOT_APPLICABLE),
+        Workload::YieldDeepBoxed { .. }
+        | Workload::YieldReturningPlain { .. }
+        | Workload::SkynetDepthFirst { .. } => Err(NOT_APPLICABLE),
     }
 }
 
@@ -85,6 +98,58 @@ fn rendezvous(messages: u64) -> Sample {
     })
 }
 
+/// Region: from the first message of the first pair to the last answer of the last pair, when all
+/// coroutines run. Two `mpsc::channel` per pair.
+fn pairs(tasks: u64, rounds: u64) -> Sample {
+    on_worker(move || {
+        let watch = Stopwatch::new(tasks / 2);
+        let pair = |_| {
+            let (ping, pings) = mpsc::channel::<u64>();
+            let (pong, pongs) = mpsc::channel::<u64>();
+            let partner = go!(move || {
+                for _ in 0..rounds {
+                    let ball = pings.recv().expect("the first coroutine sends");
+                    pong.send(ball + 1).expect("the first coroutine still listens");
+                }
+            });
+            let watch = watch.clone();
+            let first = go!(move || {
+                watch.start();
+                // All have started before the first message is sent.
+                yield_now();
+                let mut ball = 0;
+                for _ in 0..rounds {
+                    ping.send(ball + 1).expect("the partner still listens");
+                    ball = pongs.recv().expect("the partner answers");
+                }
+                watch.finish(ball);
+            });
+            [partner, first]
+        };
+        let handles: Vec<_> = (0..tasks / 2).flat_map(pair).collect();
+        handles.into_iter().for_each(join);
+        watch.sample()
+    })
+}
+
+/// Region: the bursts after the first `uncounted` ones.
+fn bursts(tasks: u64, uncounted: u64, counted: u64) -> Sample {
+    let burst = move |_| -> u64 {
+        let spawn = |id| {
+            go!(move || {
+                yield_now();
+                id
+            })
+        };
+        let handles: Vec<_> = (0..tasks).map(spawn).collect();
+        handles.into_iter().map(join).sum()
+    };
+    on_worker(move || {
+        (0..uncounted).for_each(|number| assert_eq!(burst(number), tasks * (tasks - 1) / 2));
+        time(|| (0..counted).map(burst).sum())
+    })
+}
+
 /// Region: the whole tree. Every inner node spawns all its children, then joins them.
 fn skynet_breadth_first(leaves: u64) -> Sample {
     on_worker(move || time(|| node(0, leaves)))
@@ -125,6 +190,19 @@ fn memory_per_parked(tasks: u64) -> Result<Sample, Cannot> {
         }
         sample
     })
+}
+
+/// The wait under calls that return.
+struct Wait;
+
+impl Calls for Wait {
+    type Context = ();
+
+    #[inline(always)]
+    fn call((): (), value: u64) -> u64 {
+        yield_now();
+        value
+    }
 }
 
 fn turns(id: u64, rounds: u64) -> u64 {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hyper::HeaderMap;
 use hyper::header::{ACCEPT, HeaderValue, USER_AGENT};
+#[cfg(feature = "https")]
+use rustls::pki_types::CertificateDer;
 
 use crate::http::client::Client;
 use crate::http::client::connect::Dial;
@@ -14,7 +16,7 @@ use crate::http::client::pool::{Pool, PoolSettings};
 use crate::http::client::proxy::{Proxies, Proxy};
 use crate::http::client::redirect::RedirectPolicy;
 #[cfg(feature = "tls")]
-use crate::http::client::tls::TlsSettings;
+use crate::http::client::tls::{self, TlsSettings};
 use crate::net::Resolver;
 
 /// A builder of a [`Client`], made by [`Client::builder`].
@@ -38,21 +40,24 @@ use crate::net::Resolver;
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct ClientBuilder {
     settings: Settings,
-    pool: PoolSettings,
+    pub(super) pool: PoolSettings,
     resolver: Option<Resolver>,
     /// The proxies that were chosen, in place of those of the environment.
     proxies: Option<Proxies>,
     user_agent: Option<String>,
     #[cfg(feature = "tls")]
     tls: Option<rustls::ClientConfig>,
+    /// Certificates that are trusted beside those of the system.
+    #[cfg(feature = "https")]
+    roots: Vec<CertificateDer<'static>>,
     #[cfg(feature = "http2")]
-    http2: Http2,
+    pub(super) http2: Http2,
 }
 
 /// When HTTP/2 is used.
 #[cfg(feature = "http2")]
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-enum Http2 {
+pub(super) enum Http2 {
     Never,
     /// By servers that choose it during the handshake of TLS.
     #[default]
@@ -109,6 +114,8 @@ impl ClientBuilder {
             user_agent: None,
             #[cfg(feature = "tls")]
             tls: None,
+            #[cfg(feature = "https")]
+            roots: Vec::new(),
             #[cfg(feature = "http2")]
             http2: Http2::default(),
         }
@@ -265,13 +272,37 @@ impl ClientBuilder {
         self
     }
 
+    /// Trusts the servers that `certificate` vouches for, beside those that the system trusts: the
+    /// certificate of a company's authority, or that of a server which has signed it itself. If
+    /// [`tls_config`](ClientBuilder::tls_config) is used as well, `build` fails.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::error::Error;
+    /// use fibra::http::Client;
+    /// use fibra::tls::rustls::pki_types::{CertificateDer, pem::PemObject};
+    ///
+    /// # fn main() -> Result<(), Box<dyn Error>> {
+    /// let client = Client::builder()
+    ///     .add_root_certificate(CertificateDer::from_pem_file("ca.pem")?)
+    ///     .build()?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "https")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "https")))]
+    pub fn add_root_certificate(mut self, certificate: CertificateDer<'static>) -> ClientBuilder {
+        self.roots.push(certificate);
+        self
+    }
+
     /// Uses `config` for TLS, in place of the certificates of the system: for another provider of
     /// cryptography, other roots, or a certificate of the client. Needs the feature `tls`, and not
     /// `https`. The protocols of ALPN are set by the client.
     ///
     /// # Examples
     ///
-    /// A client that trusts the certificates in a file:
+    /// A client that trusts the certificates in a file, and no others:
     ///
     /// ```no_run
     /// use std::error::Error;
@@ -295,7 +326,7 @@ impl ClientBuilder {
     /// ```
     #[cfg(feature = "tls")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tls")))]
-    #[doc(alias("add_root_certificate", "danger_accept_invalid_certs", "use_preconfigured_tls"))]
+    #[doc(alias("danger_accept_invalid_certs", "use_preconfigured_tls"))]
     pub fn tls_config(mut self, config: rustls::ClientConfig) -> ClientBuilder {
         self.tls = Some(config);
         self
@@ -313,47 +344,12 @@ impl ClientBuilder {
         self
     }
 
-    /// Uses HTTP/2 for all servers, also for those without TLS, which must support it.
-    #[cfg(feature = "http2")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
-    pub fn http2_prior_knowledge(mut self) -> ClientBuilder {
-        self.http2 = Http2::Always;
-        self
-    }
-
-    /// Sends a ping on each connection of HTTP/2 on which nothing has come for this long. If there
-    /// is no answer within
-    /// [`http2_keep_alive_timeout`](ClientBuilder::http2_keep_alive_timeout), the connection is
-    /// closed. So requests fail, and do not wait forever, when a server has disappeared. It is off
-    /// by default.
-    #[cfg(feature = "http2")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
-    pub fn http2_keep_alive_interval(mut self, time: impl Into<Option<Duration>>) -> ClientBuilder {
-        self.pool.pings.interval = time.into();
-        self
-    }
-
-    /// Sets how long the answer to a ping may take: 20 seconds by default.
-    #[cfg(feature = "http2")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
-    pub fn http2_keep_alive_timeout(mut self, time: Duration) -> ClientBuilder {
-        self.pool.pings.timeout = time;
-        self
-    }
-
-    /// Sets whether pings are also sent while a connection has no request. By default they are not.
-    #[cfg(feature = "http2")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
-    pub fn http2_keep_alive_while_idle(mut self, on: bool) -> ClientBuilder {
-        self.pool.pings.while_idle = on;
-        self
-    }
-
     /// Creates the client.
     ///
     /// # Errors
     ///
-    /// Returns an error if the user agent cannot be a header.
+    /// Returns an error if the user agent cannot be a header, if a certificate that was added is not
+    /// one, or if certificates were added and a configuration of TLS was given.
     pub fn build(self) -> Result<Client, Error> {
         let mut settings = self.settings;
         settings.proxies = self.proxies.unwrap_or_else(Proxies::from_environment);
@@ -374,6 +370,9 @@ impl ClientBuilder {
             resolver: self.resolver.unwrap_or_else(Resolver::system),
             #[cfg(feature = "tls")]
             tls: TlsSettings::new(
+                #[cfg(feature = "https")]
+                tls::with_roots(self.tls, self.roots)?,
+                #[cfg(not(feature = "https"))]
                 self.tls,
                 #[cfg(feature = "http2")]
                 (self.http2 != Http2::Never),

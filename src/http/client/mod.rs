@@ -12,6 +12,8 @@
 
 mod auth;
 mod builder;
+#[cfg(feature = "http2")]
+mod builder_http2;
 mod connect;
 mod error;
 mod get;

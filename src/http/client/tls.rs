@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use rustls::ClientConfig;
+#[cfg(feature = "https")]
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::ServerName;
 
 use crate::http::client::connect::failed;
@@ -65,4 +67,28 @@ fn of_system() -> Result<ClientConfig, Error> {
 fn of_system() -> Result<ClientConfig, Error> {
     let config = crate::tls::system::client_config();
     config.map_err(|error| Error::builder(error.to_string()).because(error))
+}
+
+/// Returns the configuration for a client that was given `config`, or that trusts `roots` as well:
+/// not both.
+#[cfg(feature = "https")]
+#[track_caller]
+pub(super) fn with_roots(
+    config: Option<ClientConfig>,
+    roots: Vec<CertificateDer<'static>>,
+) -> Result<Option<ClientConfig>, Error> {
+    match (config, roots.is_empty()) {
+        (config, true) => Ok(config),
+        (None, false) => {
+            let config = crate::tls::system::client_config_with(roots).map_err(|error| {
+                Error::builder("a certificate of `add_root_certificate` is not valid")
+                    .because(error)
+            })?;
+            Ok(Some(config))
+        }
+        (Some(_), false) => Err(Error::builder(
+            "`tls_config` and `add_root_certificate` exclude each other: add the certificate to \
+             the roots of the configuration",
+        )),
+    }
 }

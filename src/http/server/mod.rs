@@ -26,6 +26,8 @@ mod reply;
 mod serve;
 mod settings;
 #[cfg(feature = "http2")]
+mod settings_http2;
+#[cfg(feature = "http2")]
 mod streams;
 mod transport;
 mod upgrade;

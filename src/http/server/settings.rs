@@ -164,14 +164,6 @@ impl Http {
         self.change(|settings| settings.versions = Versions::Http1)
     }
 
-    /// Serves HTTP/2 only.
-    #[cfg(feature = "http2")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
-    #[must_use]
-    pub fn http2_only(self) -> Http {
-        self.change(|settings| settings.versions = Versions::Http2)
-    }
-
     /// Returns the protocols for `alpn_protocols` of a `rustls::ServerConfig`, the preferred one
     /// first.
     ///
@@ -243,42 +235,6 @@ impl Http {
     #[doc(alias = "DefaultBodyLimit")]
     pub fn max_body_size(self, bytes: impl Into<Option<u64>>) -> Http {
         self.change(|settings| settings.limits.body_size = bytes.into())
-    }
-
-    /// Limits the number of requests that are served at a time on one connection of HTTP/2. Each
-    /// has a fiber. Further ones of a client that ignores the limit are refused.
-    ///
-    /// The default is 100, the least that RFC 9113 recommends.
-    #[cfg(feature = "http2")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
-    #[must_use]
-    pub fn max_streams(self, number: u32) -> Http {
-        self.change(|settings| settings.limits.streams = number)
-    }
-
-    /// Sends a ping to each client of HTTP/2 from which nothing has come for this long, and closes
-    /// the connection if there is no answer within
-    /// [`http2_keep_alive_timeout`](Http::http2_keep_alive_timeout). So a connection ends, and its
-    /// handlers are killed, when its client has disappeared. It is off by default.
-    #[cfg(feature = "http2")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
-    #[must_use]
-    pub fn http2_keep_alive_interval(self, time: impl Into<Option<Duration>>) -> Http {
-        let time = time.into();
-        self.with_http2(move |http2| {
-            http2.keep_alive_interval(time);
-        })
-    }
-
-    /// Limits the time for the answer to a ping: see
-    /// [`http2_keep_alive_interval`](Http::http2_keep_alive_interval). The default is 20 seconds.
-    #[cfg(feature = "http2")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
-    #[must_use]
-    pub fn http2_keep_alive_timeout(self, time: Duration) -> Http {
-        self.with_http2(move |http2| {
-            http2.keep_alive_timeout(time);
-        })
     }
 
     /// Limits the time for the head of a request, from its first byte; for the first request, from
@@ -366,26 +322,6 @@ impl Http {
         self.change(|settings| change(&mut settings.http1))
     }
 
-    /// Changes hyper's settings for HTTP/2: windows, limits against floods. `change` is called for
-    /// each connection.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let http = fibra::http::Http::new().with_http2(|http2| {
-    ///     http2.max_pending_accept_reset_streams(5).max_send_buf_size(256 << 10);
-    /// });
-    /// ```
-    #[cfg(feature = "http2")]
-    #[cfg_attr(docsrs, doc(cfg(feature = "http2")))]
-    #[must_use]
-    pub fn with_http2(
-        self,
-        change: impl Fn(&mut http2::Builder<StreamExecutor>) + Send + Sync + 'static,
-    ) -> Http {
-        self.change(|settings| settings.http2.push(Arc::new(change)))
-    }
-
     /// Returns a handle that asks all connections of these settings, and of their clones, to end.
     ///
     /// # Examples
@@ -396,7 +332,7 @@ impl Http {
         self.0.graceful.clone()
     }
 
-    fn change(mut self, change: impl FnOnce(&mut Settings)) -> Http {
+    pub(super) fn change(mut self, change: impl FnOnce(&mut Settings)) -> Http {
         change(Arc::make_mut(&mut self.0));
         self
     }
