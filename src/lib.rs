@@ -368,6 +368,8 @@ mod collections;
 mod fiber;
 #[cfg(feature = "tokio")]
 mod host;
+#[cfg(all(feature = "diagnostics", feature = "net"))]
+mod inspect;
 mod jobs;
 mod offload;
 #[cfg(feature = "net")]

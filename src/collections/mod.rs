@@ -7,6 +7,7 @@
 //! - [`by_value`]: implements `for` loops that consume a receiver.
 //! - [`inbox`]: a queue for messages of other threads; pushing never blocks, and no message is
 //!   lost.
+//! - [`layout`]: where foreign types keep their parts, measured on samples, for debuggers.
 //! - [`locked`]: locks of internal state that a panic does not poison.
 //! - [`marks`]: a word for each index, in which equal messages of several threads merge.
 //! - [`once_box`]: a value in a box that is made when it is first needed.
@@ -21,6 +22,7 @@
 pub(crate) mod apart;
 pub(crate) mod by_value;
 pub(crate) mod inbox;
+pub(crate) mod layout;
 pub(crate) mod locked;
 pub(crate) mod marks;
 pub(crate) mod once_box;

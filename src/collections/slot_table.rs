@@ -9,6 +9,8 @@
 
 #![forbid(unsafe_code)]
 
+use crate::collections::layout;
+
 /// Ends the free list. No slot has this index.
 const NO_SLOT: u32 = u32::MAX;
 
@@ -72,6 +74,29 @@ struct Slot<T> {
     generation: u32,
     /// The vacant slot below this one on the free list. Meaningless while the slot holds a value.
     next_free: u32,
+}
+
+/// Where a table keeps its values, for debuggers.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// The offset of the address of the first slot.
+    pub(crate) slots: usize,
+    /// The offset of the number of slots.
+    pub(crate) count: usize,
+    /// The bytes from one slot to the next.
+    pub(crate) stride: usize,
+    /// The offset of the value in its slot.
+    pub(crate) value: usize,
+}
+
+impl<T> SlotTable<T> {
+    /// Returns where a table keeps its values.
+    pub(crate) fn places() -> Places {
+        let table = std::mem::offset_of!(SlotTable<T>, slots);
+        let [slots, count] = layout::of_vec::<Slot<T>>().map(|part| part.saturating_add(table));
+        let value = std::mem::offset_of!(Slot<T>, value);
+        Places { slots, count, stride: std::mem::size_of::<Slot<T>>(), value }
+    }
 }
 
 impl<T> Default for SlotTable<T> {

@@ -29,6 +29,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
+use crate::collections::layout::Words;
 use crate::stack::{self, SizeClass, Stack};
 
 type Fiber = Coroutine<(), (), (), StackView>;
@@ -49,6 +50,14 @@ impl Context {
             stack: Cell::new(None),
             yielder: Cell::new(std::ptr::null()),
         }
+    }
+
+    /// Returns where a context keeps the stack pointer of a suspended stack, and the address of the
+    /// top of that stack, for debuggers. `stack` must be free: nothing runs on it.
+    pub(crate) fn places(stack: &Stack) -> [usize; 2] {
+        let slot = std::mem::offset_of!(Context, coroutine);
+        let pointer = offset_of_stack_pointer(stack).saturating_add(slot);
+        [pointer, std::mem::offset_of!(Context, yielder)]
     }
 
     /// Returns an address at the very top of the stack, which a switch reads and writes.
@@ -160,6 +169,24 @@ impl Context {
         // caller.
         unsafe { (*self.yielder.get()).suspend(()) }
     }
+}
+
+/// Returns the offset of the stack pointer in corosensei's coroutine: of the only word that changes
+/// when a coroutine is reset.
+fn offset_of_stack_pointer(stack: &Stack) -> usize {
+    // SAFETY: the copy is used for its addresses only, and is never dropped. Nothing runs on the
+    // stack: the coroutine is never resumed.
+    let view = StackView(ManuallyDrop::new(unsafe { std::ptr::read(stack) }));
+    let fresh: Fiber = Coroutine::with_stack(view, |_: &Yielder<(), ()>, ()| ());
+    let mut fresh = MaybeUninit::new(fresh);
+    // SAFETY: it was initialised just above, and consists of four words: the stack, two stack
+    // pointers and a function.
+    let before = unsafe { Words::of(&fresh) };
+    // SAFETY: it was initialised, and there is nothing on its stack that would have to be dropped:
+    // its closure owns nothing. It is never dropped, and owns no memory.
+    unsafe { fresh.assume_init_mut().force_reset() };
+    // SAFETY: as before the reset.
+    unsafe { Words::of(&fresh) }.offset_of_change(&before)
 }
 
 /// Calls `f` on `stack`. `f` may do what the caller may: suspend its fiber, resume a coroutine,

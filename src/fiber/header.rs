@@ -172,6 +172,9 @@ impl Header {
         }
     }
 
+    /// The offset of its number, for debuggers.
+    pub(crate) const NUMBER: usize = std::mem::offset_of!(Header, number);
+
     pub(crate) fn id(&self) -> FiberId {
         FiberId { scheduler: self.scheduler, number: self.number }
     }
@@ -242,7 +245,11 @@ impl fmt::Debug for Header {
 }
 
 /// A pointer to the header of a fiber that is known to be alive.
+///
+/// It has the layout of its pointer, and an `Option` of it that of a pointer that may be null:
+/// debuggers rely on that.
 #[derive(Copy, Clone, Eq, PartialEq)]
+#[repr(transparent)]
 pub(crate) struct FiberPtr(NonNull<Header>);
 
 impl FiberPtr {

@@ -53,6 +53,8 @@ const SCHEDULER_BITS: u32 = 63 - NUMBER_BITS;
 
 impl Parent {
     pub(crate) const NONE: Parent = Parent(0);
+    /// The number of bits for the number of a fiber of another scheduler, for debuggers.
+    pub(crate) const BITS_ELSEWHERE: usize = NUMBER_BITS as usize;
 
     /// Returns the fiber with this number, of the scheduler of its child.
     #[inline(always)]

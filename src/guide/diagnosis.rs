@@ -5,6 +5,8 @@
 //! |---|---|
 //! | [`leak`] | has more and more fibers |
 //! | [`unjoined_panic`] | has lost a fiber to a panic |
+//! | [`from_outside`] | hangs, and other programs look at it |
 
+pub mod from_outside;
 pub mod leak;
 pub mod unjoined_panic;

@@ -10,7 +10,9 @@
 //! | | any other, or unset | guard markers where the kernel has them (Linux 6.13), `mprotect` elsewhere |
 //!
 //! Set it to see how a program behaves on an older kernel, or if a tool cannot read mappings with
-//! guard markers: `gcore` leaves such mappings out of its core files.
+//! guard markers: `gcore` leaves such mappings out of its core files. The kernel does not: the core
+//! file of an abort is complete. See
+//! [`from_outside`](super::diagnosis::from_outside#core-files).
 //!
 //! `RUST_BACKTRACE` has its usual meaning for panics in fibers. Host names are looked up by the
 //! system's resolver, with its own configuration. Child processes inherit the environment, as with

@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::collections::locked::locked;
 use crate::fiber::snapshot::Dump;
+use crate::sched::deadlock::dump::Stats;
 use crate::sched::shared::owner::Owner;
 use crate::sync::Event;
 
@@ -50,9 +51,9 @@ enum State {
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     NotStarted,
-    /// Its fibers, and those of them that wait for a lock which a fiber of another scheduler holds:
-    /// the place of each in the list, and the holder.
-    Fibers(Dump, Vec<(usize, Owner)>),
+    /// Its fibers, its counters, and those of its fibers that wait for a lock which a fiber of
+    /// another scheduler holds: the place of each in the list, and the holder.
+    Fibers(Dump, Stats, Vec<(usize, Owner)>),
     Ended,
 }
 

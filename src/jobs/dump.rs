@@ -110,18 +110,8 @@ impl Handle {
 
     #[track_caller]
     fn collect_dumps(&self, request: Arc<Request>, limit: Duration) -> RuntimeDump {
-        let shared = &*self.shared;
         let own = self.at_home(|sched, worker| (worker.index(), of(sched, &request)));
-        let _withdraws = Withdraws { shared, request: &request };
-        ask(shared, &request, own.as_ref().map(|(index, _)| *index));
-        if let Some((index, answer)) = own {
-            request.answer(index, answer);
-        }
-        if !request.complete.is_set() {
-            // An error means that the time is over, or that the fiber was killed and cannot unwind.
-            let _ = request.complete.wait_in_line(Limit::After(limit).instant(), &ASKING);
-        }
-        collect(shared, &request, limit)
+        of_all(&self.shared, request, limit, own)
     }
 }
 
@@ -168,6 +158,27 @@ impl Handle {
     }
 }
 
+/// Returns a snapshot of all schedulers of a runtime, for which it waits up to `limit`. `own` is the
+/// index and the answer of the caller's scheduler, if that belongs to the runtime.
+#[track_caller]
+pub(crate) fn of_all(
+    shared: &Shared,
+    request: Arc<Request>,
+    limit: Duration,
+    own: Option<(usize, Answer)>,
+) -> RuntimeDump {
+    let _withdraws = Withdraws { shared, request: &request };
+    ask(shared, &request, own.as_ref().map(|(index, _)| *index));
+    if let Some((index, answer)) = own {
+        request.answer(index, answer);
+    }
+    if !request.complete.is_set() {
+        // An error means that the time is over, or that the fiber was killed and cannot unwind.
+        let _ = request.complete.wait_in_line(Limit::After(limit).instant(), &ASKING);
+    }
+    collect(shared, &request, limit)
+}
+
 /// Leaves `request` at all schedulers, except for `own`, which gives its dump itself.
 fn ask(shared: &Shared, request: &Arc<Request>, own: Option<usize>) {
     let started = shared.seats[0].desk.has_started();
@@ -196,15 +207,18 @@ fn collect(shared: &Shared, request: &Request, limit: Duration) -> RuntimeDump {
     let schedulers = answers.into_iter().zip(&shared.seats).enumerate();
     let schedulers = schedulers.map(|(index, (answer, seat))| {
         let asleep = request.asleep[index].load(Ordering::Relaxed);
-        let (state, fibers) = match answer {
+        let (state, found) = match answer {
             None => (SchedulerState::Busy(limit), None),
             Some(Answer::NotStarted) => (SchedulerState::NotStarted, None),
-            Some(Answer::Fibers(dump, _)) if asleep => (SchedulerState::Asleep, Some(dump)),
-            Some(Answer::Fibers(dump, _)) => (SchedulerState::Awake, Some(dump)),
+            Some(Answer::Fibers(dump, stats, _)) if asleep => {
+                (SchedulerState::Asleep, Some((dump, stats)))
+            }
+            Some(Answer::Fibers(dump, stats, _)) => (SchedulerState::Awake, Some((dump, stats))),
             Some(Answer::Ended) => (SchedulerState::Ended, None),
         };
         let queued_jobs = seat.stealer.len() + seat.direct.len();
-        SchedulerDump { index, state, queued_jobs, fibers }
+        let (fibers, stats) = found.unzip();
+        SchedulerDump { index, state, queued_jobs, fibers, stats }
     });
     RuntimeDump { schedulers: schedulers.collect(), queued_jobs: shared.injector.len() }
 }
@@ -212,13 +226,13 @@ fn collect(shared: &Shared, request: &Request, limit: Duration) -> RuntimeDump {
 /// Names the fibers that hold locks for which fibers of other schedulers wait.
 fn name_holders(answers: &mut [Option<Answer>]) {
     let held = |answer: &Option<Answer>| match answer {
-        Some(Answer::Fibers(_, held)) => held.clone(),
+        Some(Answer::Fibers(_, _, held)) => held.clone(),
         _ => Vec::new(),
     };
     let holders: HashSet<Owner> = answers.iter().flat_map(held).map(|(_, owner)| owner).collect();
     let mut names = HashMap::new();
     for (index, answer) in answers.iter().enumerate() {
-        let Some(Answer::Fibers(dump, _)) = answer else { continue };
+        let Some(Answer::Fibers(dump, ..)) = answer else { continue };
         for fiber in &dump.fibers {
             let owner = Owner::of_fiber(fiber.id);
             if holders.contains(&owner) {
@@ -227,7 +241,7 @@ fn name_holders(answers: &mut [Option<Answer>]) {
         }
     }
     for answer in answers.iter_mut().flatten() {
-        let Answer::Fibers(dump, held) = answer else { continue };
+        let Answer::Fibers(dump, _, held) = answer else { continue };
         for (at, owner) in held {
             if let Some(name) = names.get(owner) {
                 dump.fibers[*at].held_by = Some(name.clone());
@@ -244,7 +258,7 @@ fn of(sched: &Scheduler, request: &Request) -> Answer {
     if request.stacks {
         stacks::add(sched, &mut dump);
     }
-    Answer::Fibers(dump, held)
+    Answer::Fibers(dump, dump::stats_of(sched), held)
 }
 
 /// Takes a request out of all desks when this is dropped: at the end of the wait for the answers,

@@ -9,6 +9,7 @@ use crate::fiber::dump_difference::DumpDifference;
 use crate::fiber::dump_json::{self, Json};
 use crate::fiber::dump_tree::FEW;
 use crate::fiber::snapshot::{Dump, FiberSnapshot, Text};
+use crate::sched::deadlock::dump::Stats;
 
 /// All schedulers of a runtime, as [`Handle::dump`](crate::Handle::dump) has found them.
 ///
@@ -60,6 +61,9 @@ pub struct SchedulerDump {
     pub queued_jobs: usize,
     /// The fibers of the scheduler, if it has answered.
     pub fibers: Option<Dump>,
+    /// The counters of the scheduler, like those of [`fibra::stats`](crate::stats()), if it has
+    /// answered.
+    pub stats: Option<Stats>,
 }
 
 /// The state of a scheduler when it was asked for a dump.
@@ -97,6 +101,7 @@ impl RuntimeDump {
     /// | `state` | `"not started"`, `"awake"`, `"asleep"`, `"busy"` or `"ended"` |
     /// | `busy_us` | if it is busy, the microseconds within which it did not answer; else `null` |
     /// | `queued_jobs` | a number |
+    /// | `stats` | `null`, or an object with the fields of [`Stats`](crate::Stats), all of them numbers |
     /// | `fibers` | `null`, or an object as [`Dump::to_json`] returns it |
     ///
     /// # Examples
@@ -180,16 +185,36 @@ impl SchedulerDump {
         json.field("state").string(state);
         json.field("busy_us").option(busy, Json::micros);
         json.field("queued_jobs").plain(self.queued_jobs);
+        json.field("stats").option(self.stats.as_ref(), |json, stats| {
+            json.object(|json| {
+                for (name, number) in stats.list() {
+                    json.field(name).plain(number);
+                }
+            });
+        });
         json.field("fibers").option(self.fibers.as_ref(), dump_json::dump);
     }
 }
 
 impl fmt::Display for RuntimeDump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, FEW)
+    }
+}
+
+impl RuntimeDump {
+    /// Returns its text, with a line for each fiber of schedulers with up to `few` fibers, and a
+    /// tree of the fibers of others.
+    #[cfg(all(feature = "diagnostics", feature = "net"))]
+    pub(crate) fn text(&self, few: usize) -> String {
+        WithFew(self, few).to_string()
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, few: usize) -> fmt::Result {
         let numbers: Vec<u32> = self.schedulers.iter().map(SchedulerDump::number).collect();
         for (i, scheduler) in self.schedulers.iter().enumerate() {
             f.write_str(if i == 0 { "" } else { "\n" })?;
-            scheduler.write(f, &numbers)?;
+            scheduler.write(f, &numbers, few)?;
         }
         if self.queued_jobs != 0 {
             write!(f, "\n{} for any scheduler", Queued(self.queued_jobs))?;
@@ -198,9 +223,20 @@ impl fmt::Display for RuntimeDump {
     }
 }
 
+/// The text of a dump: see [`RuntimeDump::text`].
+#[cfg(all(feature = "diagnostics", feature = "net"))]
+struct WithFew<'a>(&'a RuntimeDump, usize);
+
+#[cfg(all(feature = "diagnostics", feature = "net"))]
+impl fmt::Display for WithFew<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.write(f, self.1)
+    }
+}
+
 impl fmt::Display for SchedulerDump {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, &[])
+        self.write(f, &[], FEW)
     }
 }
 
@@ -211,7 +247,7 @@ impl SchedulerDump {
         first.map_or(0, |fiber| fiber.id.scheduler)
     }
 
-    fn write(&self, f: &mut fmt::Formatter<'_>, schedulers: &[u32]) -> fmt::Result {
+    fn write(&self, f: &mut fmt::Formatter<'_>, schedulers: &[u32], few: usize) -> fmt::Result {
         write!(f, "scheduler {} {}", self.index, self.state)?;
         if self.queued_jobs != 0 {
             write!(f, ", {}", Queued(self.queued_jobs))?;
@@ -219,7 +255,7 @@ impl SchedulerDump {
         match &self.fibers {
             Some(dump) => {
                 f.write_str(":\n")?;
-                fmt::Display::fmt(&Text { dump, schedulers, few: FEW }, f)
+                fmt::Display::fmt(&Text { dump, schedulers, few }, f)
             }
             None => Ok(()),
         }

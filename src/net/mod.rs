@@ -55,7 +55,7 @@ mod options;
 mod poll;
 mod resolve;
 mod resolver;
-mod sockets;
+pub(crate) mod sockets;
 pub(crate) mod split;
 mod tcp_builder;
 mod tcp_listener;

@@ -30,14 +30,14 @@ pub(super) const RECV_FDS: RecvFlags = RecvFlags::CMSG_CLOEXEC.union(RecvFlags::
 pub(super) const RECV_FDS: RecvFlags = RecvFlags::DONTWAIT;
 
 /// Creates a non-blocking socket.
-pub(super) fn socket(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
+pub(crate) fn socket(family: AddressFamily, kind: SocketType) -> io::Result<OwnedFd> {
     let socket = socket_with(family, kind, FLAGS, None)?;
     set_flags(&socket)?;
     Ok(socket)
 }
 
 /// Accepts a connection to `listener`, as a non-blocking socket.
-pub(super) fn accept(listener: impl AsFd) -> io::Result<(OwnedFd, Option<SocketAddrAny>)> {
+pub(crate) fn accept(listener: impl AsFd) -> io::Result<(OwnedFd, Option<SocketAddrAny>)> {
     let (socket, addr) = acceptfrom_with(listener, FLAGS)?;
     set_flags(&socket)?;
     Ok((socket, addr))
@@ -72,7 +72,7 @@ pub(super) fn send_flags(socket: impl AsFd) -> SendFlags {
 }
 
 /// Receives from a connection.
-pub(super) fn recv(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn recv(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(rustix::net::recv(socket, buffer, RecvFlags::DONTWAIT)?.0)
 }
 
@@ -92,7 +92,7 @@ pub(super) fn recv_vectored(
 }
 
 /// Sends `data`, or a part of it, on a connection; returns how many bytes.
-pub(super) fn send(socket: impl AsFd, data: &[u8]) -> io::Result<usize> {
+pub(crate) fn send(socket: impl AsFd, data: &[u8]) -> io::Result<usize> {
     Ok(rustix::net::send(&socket, data, send_flags(&socket))?)
 }
 
@@ -107,7 +107,7 @@ pub(super) fn send_vectored(socket: impl AsFd, data: &[IoSlice<'_>]) -> io::Resu
 const MOST_SLICES: usize = 1024;
 
 /// Returns the address of the Unix domain socket at `path`.
-pub(super) fn address_of_path(path: &Path) -> io::Result<SocketAddrUnix> {
+pub(crate) fn address_of_path(path: &Path) -> io::Result<SocketAddrUnix> {
     if path.as_os_str().is_empty() {
         // As an address, an empty path would be the abstract address with an empty name.
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "the path of a socket is empty"));

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 #[cfg(feature = "tokio")]
 use crate::host::{Companion, TokioIdle};
+#[cfg(all(feature = "diagnostics", feature = "net"))]
+use crate::inspect::Inspector;
 use crate::jobs::threads::{Crew, Plan};
 use crate::runtime::Runtime;
 use crate::sched::core::observer::Hooks;
@@ -43,6 +45,9 @@ pub struct RuntimeBuilder {
     virtual_clock: bool,
     hooks: Option<SharedHooks>,
     plan: Plan,
+    /// The path of the socket for other programs.
+    #[cfg(all(feature = "diagnostics", feature = "net"))]
+    pub(super) inspect: Option<std::path::PathBuf>,
     #[cfg(feature = "tokio")]
     pub(super) companion: Companion,
 }
@@ -100,6 +105,8 @@ impl Default for RuntimeBuilder {
                 limit: None,
                 stalls_after: None,
             },
+            #[cfg(all(feature = "diagnostics", feature = "net"))]
+            inspect: None,
             #[cfg(feature = "tokio")]
             companion: Companion::None,
         }
@@ -401,7 +408,7 @@ impl RuntimeBuilder {
     ///
     /// Returns an error if the stack of the main fiber, or the first stack for other fibers, cannot
     /// be allocated; its text names the limit that was reached. Also returns an error if a thread
-    /// cannot be started, if a runtime of several threads or with tokio has a virtual clock, and on
+    /// cannot be started or the socket of `inspect` cannot be bound, if a runtime of several threads or with tokio has a virtual clock, and on
     /// a thread with CET shadow stacks, where a switch of stacks would be a fault.
     pub fn build(self) -> io::Result<Runtime> {
         stack::refuse_shadow_stack()?;
@@ -409,6 +416,10 @@ impl RuntimeBuilder {
         let companion = self.companion.look_around();
         #[cfg(not(feature = "tokio"))]
         let companion = NoCompanion;
+        #[cfg(all(feature = "diagnostics", feature = "net"))]
+        let inspect = self.inspect;
+        #[cfg(not(all(feature = "diagnostics", feature = "net")))]
+        let inspect = None::<NoSocket>;
         let RuntimeBuilder { main_class, class, keep, virtual_clock, hooks, plan, .. } = self;
         let keep = keep.of_class(class);
         let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
@@ -427,7 +438,10 @@ impl RuntimeBuilder {
         scheduler.pool.get_mut().set_keep(keep);
         scheduler.pool.get_mut().prepare(main_class)?;
         SharedHooks::observe(hooks.as_ref(), &scheduler);
-        let is_plain = plan.threads == 1 && plan.limit.is_none() && plan.stalls_after.is_none();
+        let is_plain = plan.threads == 1
+            && plan.limit.is_none()
+            && plan.stalls_after.is_none()
+            && inspect.is_none();
         let crew = if is_plain {
             None
         } else {
@@ -438,7 +452,11 @@ impl RuntimeBuilder {
                 SharedHooks::observe(hooks.as_ref(), &scheduler);
                 Ok(scheduler)
             };
-            Some(Crew::start(plan, &scheduler, make)?)
+            let crew = Crew::start(plan, &scheduler, make)?;
+            if let Some(path) = inspect {
+                scheduler.attached.set(Some(Box::new(start_inspector(&path, &crew)?)));
+            }
+            Some(crew)
         };
         Ok(Runtime { scheduler, crew })
     }
@@ -454,6 +472,22 @@ impl NoCompanion {
     fn is_any(self) -> bool {
         false
     }
+}
+
+/// Opens the socket for other programs at `path`, for the runtime of `crew`.
+#[cfg(all(feature = "diagnostics", feature = "net"))]
+fn start_inspector(path: &std::path::Path, crew: &Crew) -> io::Result<Inspector> {
+    Inspector::start(path, crew.shared().clone())
+}
+
+/// The path of the socket for other programs, in a build without it: none.
+#[cfg(not(all(feature = "diagnostics", feature = "net")))]
+enum NoSocket {}
+
+#[cfg(not(all(feature = "diagnostics", feature = "net")))]
+#[allow(clippy::unnecessary_wraps, reason = "with the socket it may fail")]
+fn start_inspector(path: &NoSocket, _: &Crew) -> io::Result<()> {
+    match *path {}
 }
 
 /// Creates the implementation of waiting that a scheduler uses while no fiber can run.

@@ -75,6 +75,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("ureq", &["net", "sched::lowlevel", "sync", "time", "tls"]),
     // Futures on fibers.
     ("future", &["collections", "fiber::exit", "fiber::state", "reactor::background", "sched"]),
+    // What other programs see of a runtime, on a socket and a thread of its own.
+    ("inspect", &["jobs", "net::sockets", "sched::time"]),
     // HTTP on all of these.
     (
         "http",
@@ -123,6 +125,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/stack/slot.rs", "saves a check on the path of a switch"),
     ("src/collections/run_ring.rs", "pointers in place of indices on the path of a switch"),
     ("src/collections/once_box.rs", "refers to a box through an atomic pointer"),
+    ("src/collections/layout.rs", "reads samples as words, to measure where they keep their parts"),
     ("src/fiber/block.rs", "allocates the records of fibers"),
     ("src/sched/api/run.rs", "the main fiber borrows from the caller of `run`"),
     ("src/channel/waiter.rs", "moves values between the stacks of two fibers"),
@@ -167,6 +170,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/prefetch.rs", "the prefetch instruction"),
     ("src/sched/core/scheduler.rs", "reaches the run ring without a borrow flag"),
     ("src/sched/core/run_loop.rs", "resumes fibers"),
+    ("src/sched/core/debugger.rs", "names the section of a static, and reads a clock"),
     ("src/sched/core/leave.rs", "calls the context switch"),
     ("src/sched/core/choose.rs", "places nodes in lists for the time of a wait"),
     ("src/sched/api/visit.rs", "creates a main fiber, whose closure borrows nothing"),
@@ -208,13 +212,14 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
         "thread::Builder",
         // The third and the fourth one wait for children, and for events, which would keep a
         // thread of a pool from its jobs; the fifth is joined by the function that starts it; the
-        // last one belongs to a test.
+        // sixth must answer while the schedulers do not; the last one belongs to a test.
         &[
             "src/offload/worker.rs",
             "src/jobs/threads.rs",
             "src/process/orphans.rs",
             "src/reactor/background.rs",
             "src/stack_trace/symbols.rs",
+            "src/inspect/mod.rs",
             "src/stack/overflow.rs",
         ],
         "the offload pool owns threads for blocking calls, and a runtime those of its schedulers",

@@ -11,10 +11,14 @@ mod crossing;
 mod dumps;
 mod ends;
 mod futures;
+#[cfg(not(fibra_observed))]
+mod gdb;
 mod hangs;
 mod hostile_code;
 #[cfg(target_os = "linux")]
 mod idle;
+#[cfg(all(feature = "diagnostics", feature = "net"))]
+mod inspect;
 mod jobs;
 mod joining;
 mod kills;

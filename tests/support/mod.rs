@@ -132,7 +132,7 @@ pub(crate) fn join_panic<T>(handle: fibra::JoinHandle<T>) -> String {
 }
 
 /// The environment variable that names the test that a child must run.
-const CHILD: &str = "FIBRA_TEST_CHILD";
+pub(crate) const CHILD: &str = "FIBRA_TEST_CHILD";
 
 /// The end of the standard error of a child whose body has returned.
 pub(crate) const DONE_LINE: &str = "the child's body has ended\n";

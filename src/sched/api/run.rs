@@ -80,6 +80,7 @@ where
     drive(&sched);
     std::mem::forget(in_loop);
     drop(frame);
+    drop(sched.attached.take());
     let exit_code = sched.main.exit_code.get();
     drop(sched);
     match (handle.join(), exit_code) {
@@ -143,6 +144,7 @@ impl Frame<'_> {
             thread.inherits.set(false);
             thread.shelves.open();
         });
+        sched.listed.show(sched);
         Frame { _pool: current::use_pool(&sched.pool) }
     }
 }

@@ -66,6 +66,7 @@ impl<T: 'static> Visit<T> {
             thread.inherits.set(false);
             thread.shelves.open();
         });
+        sched.listed.show(&sched);
         // SAFETY: `f` and its output borrow nothing.
         let main = unsafe { create_main(&sched, f) };
         sched.main.successor.set(Some(replace_main));
@@ -168,6 +169,8 @@ impl<T> Visit<T> {
     /// Takes the scheduler, whose fibers have all ended, off the thread, and gives its stacks back.
     fn finish(&self) {
         self.is_over.set(true);
+        self.sched.listed.hide();
+        drop(self.sched.attached.take());
         ThreadState::with(|thread| {
             thread.scheduler.set(std::ptr::null());
             thread.shelves.close();

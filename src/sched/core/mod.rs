@@ -25,6 +25,7 @@ pub(crate) mod choose;
 pub(crate) mod create;
 pub(crate) mod deadline;
 pub(crate) mod deadlocks;
+pub(crate) mod debugger;
 pub(crate) mod end;
 pub(crate) mod facade;
 pub(crate) mod hooks;

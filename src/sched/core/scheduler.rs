@@ -29,6 +29,7 @@ use crate::fiber::report;
 use crate::fiber::state::State;
 use crate::sched::core::caller::Caller;
 use crate::sched::core::deadlocks::Deadlocks;
+use crate::sched::core::debugger::Listed;
 use crate::sched::core::facade::Tasklets;
 use crate::sched::core::main_fiber::MainFiber;
 use crate::sched::core::observer::Observer;
@@ -109,6 +110,10 @@ pub(crate) struct Scheduler {
     pub(crate) observer: OnceCell<Observer>,
     /// The jobs that it may start, if it takes part in a runtime.
     pub(crate) work: OnceCell<Box<dyn Work>>,
+    /// Its card in the list that debuggers read.
+    pub(crate) listed: Listed,
+    /// A value of a layer above that ends when all fibers have ended.
+    pub(crate) attached: Cell<Option<Box<dyn fmt::Debug>>>,
     #[cfg(feature = "tokio")]
     pub(crate) hosted: Hosted,
 }
@@ -144,6 +149,7 @@ impl Scheduler {
         let mut pool = Pool::new(Keep::recent(default_class));
         let spare = pool.take(default_class)?;
         let mailbox = Arc::new(Mailbox::new(idle.waker()));
+        let listed = Listed::new(&spare, clock.can_jump());
         // Nothing fails from here on: the scheduler leaves the registry, and its place, only when
         // it is dropped.
         Ok(Scheduler {
@@ -182,6 +188,8 @@ impl Scheduler {
             caller: Caller::new(),
             observer: OnceCell::new(),
             work: OnceCell::new(),
+            listed,
+            attached: Cell::new(None),
             #[cfg(feature = "tokio")]
             hosted: Hosted::default(),
         })
@@ -347,6 +355,7 @@ impl Scheduler {
 
 impl Drop for Scheduler {
     fn drop(&mut self) {
+        self.listed.hide();
         registry::leave(self.id);
         self.place.into_iter().for_each(places::leave);
         // No user code may run any more, and the destructor of a waker may be user code.

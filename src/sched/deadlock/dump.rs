@@ -1,5 +1,6 @@
 //! Inspecting a scheduler from inside the program: a snapshot of every fiber, and the counters.
 
+use crate::fiber::current;
 use crate::fiber::header::FiberRef;
 use crate::fiber::snapshot::{Dump, FiberSnapshot};
 use crate::sched::core::caller::is_resting;
@@ -56,12 +57,16 @@ pub fn dump() -> Dump {
 #[must_use]
 #[track_caller]
 pub fn stats() -> Stats {
-    let sched = current_fiber().sched;
+    stats_of(&current_fiber().sched)
+}
+
+/// Returns the counters of `sched`.
+pub(crate) fn stats_of(sched: &Scheduler) -> Stats {
     let stacks = sched.pool.borrow().stats();
     let spare = usize::from(sched.spare.stack.borrow().is_some());
     Stats {
-        fibers: sched.live.get() - usize::from(caller_rests(&sched)),
-        runnable: sched.ring(|ring| ring.queued()) + 1,
+        fibers: sched.live.get() - usize::from(caller_rests(sched)),
+        runnable: sched.ring(|ring| ring.queued()) + usize::from(current::fiber().is_some()),
         spawned: sched.spawned(),
         abandoned: sched.abandoned.get(),
         switches: sched.switches.get(),
@@ -83,7 +88,7 @@ pub fn stats() -> Stats {
 ///     assert_eq!((fibers, runnable), (1, 1));
 /// });
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Stats {
     /// The number of fibers that have not ended, including the main fiber.
@@ -107,6 +112,23 @@ pub struct Stats {
     /// The bytes of these stacks, each at its full size. Only the pages that were touched take
     /// memory.
     pub stacks_idle_bytes: usize,
+}
+
+impl Stats {
+    /// Returns all counters with their names.
+    pub(crate) fn list(&self) -> [(&'static str, u64); 9] {
+        [
+            ("fibers", self.fibers as u64),
+            ("runnable", self.runnable as u64),
+            ("spawned", self.spawned),
+            ("abandoned", self.abandoned as u64),
+            ("switches", self.switches),
+            ("timers", self.timers as u64),
+            ("stacks_live", self.stacks_live as u64),
+            ("stacks_idle", self.stacks_idle as u64),
+            ("stacks_idle_bytes", self.stacks_idle_bytes as u64),
+        ]
+    }
 }
 
 /// Returns whether `sched` has a fiber that calls wakers, and none to call.
