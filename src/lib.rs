@@ -379,6 +379,7 @@ mod sched;
 mod stack;
 #[cfg(feature = "diagnostics")]
 mod stack_trace;
+mod watchdog;
 
 pub use fiber::exit::JoinError;
 pub use fiber::id::FiberId;

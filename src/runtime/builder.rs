@@ -10,12 +10,13 @@ use std::time::Duration;
 #[cfg(feature = "tokio")]
 use crate::host::{Companion, TokioIdle};
 use crate::jobs::threads::{Crew, Plan};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, hogs};
 use crate::sched::core::observer::Hooks;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::time::clock::{Clock, RealClock, VirtualClock};
 use crate::sched::time::idle::Idle;
 use crate::stack::{self, Keep, SizeClass};
+use crate::watchdog::Limit;
 
 /// Settings for a [`Runtime`].
 ///
@@ -42,6 +43,7 @@ pub struct RuntimeBuilder {
     pub(super) keep: Keep,
     virtual_clock: bool,
     hooks: Option<SharedHooks>,
+    pub(super) hog_limit: Limit,
     plan: Plan,
     #[cfg(feature = "tokio")]
     pub(super) companion: Companion,
@@ -92,6 +94,7 @@ impl Default for RuntimeBuilder {
             keep: Keep::recent(SizeClass::DEFAULT),
             virtual_clock: false,
             hooks: default_hooks(),
+            hog_limit: Limit::default(),
             plan: Plan {
                 threads: 1,
                 name: String::from("fibra"),
@@ -409,7 +412,9 @@ impl RuntimeBuilder {
         let companion = self.companion.look_around();
         #[cfg(not(feature = "tokio"))]
         let companion = NoCompanion;
-        let RuntimeBuilder { main_class, class, keep, virtual_clock, hooks, plan, .. } = self;
+        let RuntimeBuilder {
+            main_class, class, keep, virtual_clock, hooks, hog_limit, plan, ..
+        } = self;
         let keep = keep.of_class(class);
         let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         if virtual_clock && 1 < plan.threads {
@@ -427,6 +432,8 @@ impl RuntimeBuilder {
         scheduler.pool.get_mut().set_keep(keep);
         scheduler.pool.get_mut().prepare(main_class)?;
         SharedHooks::observe(hooks.as_ref(), &scheduler);
+        let hog_limit = hog_limit.get().filter(|_| !virtual_clock);
+        hogs::watch(hog_limit, &scheduler);
         let is_plain = plan.threads == 1 && plan.limit.is_none() && plan.stalls_after.is_none();
         let crew = if is_plain {
             None
@@ -436,6 +443,7 @@ impl RuntimeBuilder {
                 let mut scheduler = Scheduler::new(class, clock, idle(&companion)?)?;
                 scheduler.pool.get_mut().set_keep(keep);
                 SharedHooks::observe(hooks.as_ref(), &scheduler);
+                hogs::watch(hog_limit, &scheduler);
                 Ok(scheduler)
             };
             Some(Crew::start(plan, &scheduler, make)?)

@@ -98,6 +98,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
     ("stackless", &["collections", "stack", "fiber", "sched", "channel", "select"]),
+    // Looks at schedulers, from a thread of its own.
+    ("watchdog", &["collections", "fiber", "sched", "stack_trace"]),
     // Schedulers and a runtime of tokio on one thread.
     ("host", &["*"]),
     ("runtime", &["*"]),
@@ -185,6 +187,9 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/core/abandon.rs", "leaves a stack for the last time"),
     ("src/sched/core/create.rs", "erases the types of closures and their outputs"),
     ("src/sched/time/alarm.rs", "the wheel points to records on the stacks of fibers"),
+    ("src/sched/core/watch.rs", "lends the counter of switches to another thread"),
+    ("src/watchdog/sample.rs", "installs and runs a signal handler"),
+    ("src/watchdog/watch.rs", "reads the counters of other threads' schedulers"),
     ("src/sched/core/children.rs", "children point to a record on their parent's stack"),
 ];
 
@@ -213,6 +218,9 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
             "src/process/orphans.rs",
             "src/reactor/background.rs",
             "src/stack_trace/symbols.rs",
+            // They look at all others, and write what they have found.
+            "src/watchdog/watch.rs",
+            "src/watchdog/writer.rs",
             "src/stack/overflow.rs",
         ],
         "the offload pool owns threads for blocking calls, and a runtime those of its schedulers",
