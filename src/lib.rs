@@ -410,5 +410,7 @@ pub use sched::core::park::{
 };
 pub use sched::deadlock::dump::{Stats, dump, stats};
 pub use sched::threads::remote::Unparker;
+#[cfg(feature = "net")]
+pub use signal::attendant::dump_on_sigquit;
 #[cfg(feature = "diagnostics")]
 pub use stack_trace::{StackFrame, StackTrace};

@@ -23,6 +23,7 @@
 )]
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
+//! | [`diagnosis`] | why a program leaks, hangs or fails, from its own output |
 //! | [`environment`] | environment variables, features, build settings |
 //!
 //! For users of other libraries, each with a table of names and a program in both languages:
@@ -49,6 +50,7 @@ pub mod coming_from_asyncio;
 pub mod coming_from_go;
 #[cfg(feature = "net")]
 pub mod coming_from_tokio;
+pub mod diagnosis;
 pub mod environment;
 pub mod first_five_minutes;
 #[cfg(feature = "http-client")]

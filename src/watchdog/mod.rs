@@ -15,6 +15,7 @@
 //! - [`sample`]: the signal, and all code that runs in its handler.
 //! - `walk`: the frames of a sample, found with the unwind tables of the process.
 //! - `trace`: the frames with their names.
+//! - [`census`]: the fibers of all schedulers, for a thread that is none of theirs.
 //! - `writer`: the thread that writes reports.
 //! - `report`: the text, and how often one is written. `advice`: what to call instead.
 //!
@@ -24,6 +25,7 @@
 //! - A scheduler on a virtual clock is not watched, and a process with a debugger gets no reports.
 
 mod advice;
+pub(crate) mod census;
 mod hold;
 mod report;
 pub(crate) mod sample;

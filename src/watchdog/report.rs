@@ -109,13 +109,14 @@ fn headline(fiber: Option<&RunningFiber>, held: Duration) -> String {
          the thread can run"
     );
     if let Some(fiber) = fiber {
-        let past = if fiber.has_waited { "last waited" } else { "was spawned" };
-        let _ = write!(text, "\n  it {past} at {}", fiber.location);
+        let _ = write!(text, "\n  {}", fiber.place());
     }
     text
 }
 
-fn describe(sample: &Sample, text: &mut String) {
+/// Appends lines with the stack of `sample`, and with what to call in place of a function that
+/// blocks. There is no line break at the end.
+pub(super) fn describe(sample: &Sample, text: &mut String) {
     match trace_of(sample) {
         Ok(trace) => {
             text.push_str("\n  now it runs:");
@@ -138,6 +139,12 @@ impl RunningFiber {
             Some(name) => format!("fiber '{name}' ({})", self.id),
             None => format!("fiber {}", self.id),
         }
+    }
+
+    /// Returns the place where it was before it held its thread: "it last waited at ...".
+    pub(crate) fn place(&self) -> String {
+        let past = if self.has_waited { "last waited" } else { "was spawned" };
+        format!("it {past} at {}", self.location)
     }
 }
 

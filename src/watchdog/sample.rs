@@ -83,6 +83,13 @@ pub(crate) struct Sample {
     pub(crate) stack: Vec<u8>,
 }
 
+impl Sample {
+    /// Returns whether the stack was longer than what is copied.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.stack.len() == MOST_STACK
+    }
+}
+
 /// The fiber that ran on a thread, as far as a handler can tell.
 #[derive(Clone, Debug)]
 pub(crate) struct RunningFiber {

@@ -34,7 +34,18 @@ mod with_names {
     ///
     /// Returns the reason if there is none.
     pub(crate) fn trace_of(sample: &Sample) -> Result<StackTrace, &'static str> {
-        walk::addresses(sample).map(StackTrace::from_addresses)
+        let addresses = walk::addresses(sample)?;
+        Ok(without_root(StackTrace::from_addresses(addresses)))
+    }
+
+    /// Cuts off the code with which a coroutine begins, and what follows. Its unwind table leads to
+    /// the stack below, which was not copied.
+    fn without_root(trace: StackTrace) -> StackTrace {
+        let is_root = |name: &str| name == "stack_init_trampoline";
+        let root = trace.frames().iter().find(|it| it.function.as_deref().is_some_and(is_root));
+        let Some(root) = root.map(|frame| frame.address) else { return trace };
+        let inner = trace.addresses().iter().take_while(|address| **address != root);
+        StackTrace::from_addresses(inner.copied().collect())
     }
 }
 

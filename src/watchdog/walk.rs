@@ -61,29 +61,31 @@ pub(crate) fn addresses(sample: &Sample) -> Result<Vec<usize>, &'static str> {
     Ok(walk(&unwinder, registers, sample))
 }
 
-/// Walks until the root of the stack, where a coroutine's first frame returns to the stack that has
-/// resumed it.
+/// Walks to the root of the stack. There a coroutine's first frame returns to the stack that has
+/// resumed it, which was not copied.
 fn walk(unwinder: &MachineUnwinder<Vec<u8>>, registers: Registers, sample: &Sample) -> Vec<usize> {
     let mut cache = Cache::new();
-    let mut read = |address| sample.word_at(address).ok_or(());
     let mut machine = registers.for_machine();
     let mut at = FrameAddress::from_instruction_pointer(registers.pc);
     let mut addresses = vec![number(registers.pc) + 1];
     while addresses.len() < MOST_FRAMES {
+        let mut leaves_copy = false;
+        let mut read = |address| {
+            let word = sample.word_at(address);
+            leaves_copy |= word.is_none();
+            word.ok_or(())
+        };
         let caller = unwinder.unwind_frame(at, &mut machine, &mut cache, &mut read);
-        let is_on_stack = sample.word_at(machine.sp().saturating_sub(8)).is_some();
+        if leaves_copy && !sample.is_cut() {
+            return addresses;
+        }
         match caller.map(|caller| caller.and_then(FrameAddress::from_return_address)) {
-            Ok(Some(caller)) if is_on_stack => {
+            Ok(Some(caller)) if !leaves_copy => {
                 at = caller;
                 addresses.push(number(caller.address()));
             }
-            // The last address is that of the code from which a coroutine begins.
-            Ok(Some(_)) => {
-                addresses.pop();
-                return addresses;
-            }
             Ok(None) => return addresses,
-            Err(_) => break,
+            _ => break,
         }
     }
     addresses.push(CUT);

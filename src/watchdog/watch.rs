@@ -1,7 +1,7 @@
-//! The list of schedulers that are watched, and the thread that looks at them.
+//! The list of schedulers that run fibers, and the thread that looks at those that have a limit.
 //!
 //! Invariants:
-//! - There is a thread if and only if a scheduler is watched. The one that ends last joins it.
+//! - There is a thread if and only if a scheduler has a limit. The one that ends last joins it.
 //!   (If no thread can be started, nothing is watched until the next scheduler begins.)
 //! - An entry is in the list only while its scheduler exists and its thread lives: the scheduler
 //!   takes it out, under the lock, before either ends. So under the lock the counter can be read and
@@ -24,46 +24,53 @@ use std::time::{Duration, Instant};
 use crate::collections::locked::locked;
 use crate::collections::publish;
 use crate::collections::shared_counter::SharedCounter;
+use crate::sched::core::scheduler::Scheduler;
 use crate::sched::core::watch::Watch;
+use crate::sched::shared::mailbox::Mailbox;
 use crate::sched::time::clock::{Clock, RealClock};
+use crate::watchdog::census;
 use crate::watchdog::hold::Hold;
 use crate::watchdog::report::{self, Allowance, Report};
-use crate::watchdog::sample::{self, Target};
+use crate::watchdog::sample::{self, NoSample, Sample, Target};
 use crate::watchdog::writer::Writer;
 
 /// The place of one scheduler.
 #[derive(Debug)]
 pub(crate) struct Watched {
-    limit: Duration,
+    limit: Option<Duration>,
     asleep: Arc<AtomicBool>,
     /// The key of its entry, once its thread has begun to run fibers.
     key: Cell<Option<u64>>,
 }
 
 impl Watched {
-    /// Creates the place of a scheduler whose fibers may hold it for `limit`.
-    pub(crate) fn new(limit: Duration) -> Watched {
+    /// Creates the place of a scheduler whose fibers may hold it for `limit`, or for any time.
+    pub(crate) fn new(limit: Option<Duration>) -> Watched {
         Watched { limit, asleep: Arc::new(AtomicBool::new(false)), key: Cell::new(None) }
     }
 }
 
 impl Watch for Watched {
-    unsafe fn begin(&self, switches: NonNull<SharedCounter>) {
+    unsafe fn begin(&self, sched: &Scheduler) {
         let mut list = locked(&LIST);
         list.forget_if_forked();
         list.last_key += 1;
         let key = list.last_key;
         list.entries.push(Entry {
             key,
+            scheduler: sched.id,
+            mailbox: sched.mailbox.clone(),
             limit: self.limit,
             asleep: self.asleep.clone(),
-            switches,
+            switches: NonNull::from(&sched.switches),
             thread: Target::this_thread(),
             hold: Hold::default(),
         });
         self.key.set(Some(key));
-        list.start_thread();
-        list.ring();
+        if self.limit.is_some() {
+            list.start_thread();
+            list.ring();
+        }
     }
 
     fn sleeps(&self) {
@@ -72,10 +79,17 @@ impl Watch for Watched {
 
     fn wakes(&self) {
         self.asleep.store(false, Ordering::Relaxed);
+        if self.limit.is_none() {
+            return;
+        }
         publish::fence();
         if DOZES.load(Ordering::Relaxed) {
             locked(&LIST).ring();
         }
+    }
+
+    fn answer(&self, sched: &Scheduler) {
+        census::answer(sched);
     }
 }
 
@@ -84,7 +98,7 @@ impl Drop for Watched {
         let Some(key) = self.key.get() else { return };
         let mut list = locked(&LIST);
         list.entries.retain(|entry| entry.key != key);
-        if !list.entries.is_empty() {
+        if list.has_limits() {
             return;
         }
         let Some(thread) = list.thread.take() else { return };
@@ -92,6 +106,24 @@ impl Drop for Watched {
         drop(list);
         thread.join();
     }
+}
+
+/// Returns the numbers of all schedulers that run fibers, in ascending order, with their mailboxes.
+pub(super) fn all() -> Vec<(u32, Arc<Mailbox>)> {
+    let list = locked(&LIST);
+    let mut all: Vec<_> =
+        list.entries.iter().map(|entry| (entry.scheduler, entry.mailbox.clone())).collect();
+    drop(list);
+    all.sort_by_key(|(scheduler, _)| *scheduler);
+    all
+}
+
+/// Takes a sample of the thread of a scheduler. Returns `None` if the scheduler has ended.
+pub(super) fn sample(scheduler: u32) -> Option<Result<Sample, NoSample>> {
+    let list = locked(&LIST);
+    // The thread lives as long as the entry is in the list, which is locked.
+    let entry = list.entries.iter().find(|entry| entry.scheduler == scheduler)?;
+    Some(sample::take(entry.thread))
 }
 
 static LIST: Mutex<List> = Mutex::new(List {
@@ -118,7 +150,10 @@ struct List {
 
 struct Entry {
     key: u64,
-    limit: Duration,
+    /// The number of the scheduler.
+    scheduler: u32,
+    mailbox: Arc<Mailbox>,
+    limit: Option<Duration>,
     asleep: Arc<AtomicBool>,
     switches: NonNull<SharedCounter>,
     thread: Target,
@@ -183,7 +218,8 @@ impl List {
             }
             // SAFETY: the entry is in the list, so the counter exists.
             let switches = unsafe { entry.switches.as_ref() }.get();
-            let held = entry.hold.look(switches, now, entry.limit);
+            let look = |limit| entry.hold.look(switches, now, limit);
+            let held = entry.limit.and_then(look);
             found = found.or(held.map(|held| (place, held)));
         }
         found
@@ -192,7 +228,11 @@ impl List {
     /// Returns the time until the next look, or `None` if all schedulers sleep.
     fn pause(&self) -> Option<Duration> {
         let awake = self.entries.iter().filter(|entry| !entry.asleep.load(Ordering::Relaxed));
-        awake.map(|entry| entry.limit / 4).min()
+        awake.filter_map(|entry| entry.limit).min().map(|limit| limit / 4)
+    }
+
+    fn has_limits(&self) -> bool {
+        self.entries.iter().any(|entry| entry.limit.is_some())
     }
 }
 
@@ -207,7 +247,7 @@ fn look_until_over(number: u64) {
 
 fn look_with(writer: &mut Writer, number: u64) {
     let mut list = locked(&LIST);
-    while list.threads == number && !list.entries.is_empty() {
+    while list.threads == number && list.has_limits() {
         let now = RealClock.now();
         if let Some((place, held)) = list.look(now) {
             list = deal_with(list, writer, place, held, now);

@@ -67,7 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "server",
         &["channel", "net", "pool", "fiber::exit", "future", "jobs", "par", "sched", "sync"],
     ),
-    ("signal", &["collections", "io", "reactor", "sched"]),
+    ("signal", &["collections", "fiber::report", "io", "reactor", "sched", "watchdog"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // TLS over everything that can be read and written.
     ("tls", &["io", "net", "offload", "sched::lowlevel", "sync", "time"]),
@@ -221,6 +221,8 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
             // They look at all others, and write what they have found.
             "src/watchdog/watch.rs",
             "src/watchdog/writer.rs",
+            // It waits for signals until the process ends.
+            "src/signal/attendant.rs",
             "src/stack/overflow.rs",
         ],
         "the offload pool owns threads for blocking calls, and a runtime those of its schedulers",

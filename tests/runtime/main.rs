@@ -12,6 +12,7 @@ mod dumps;
 mod ends;
 mod futures;
 mod hangs;
+mod hogs;
 mod hostile_code;
 #[cfg(target_os = "linux")]
 mod idle;
