@@ -30,6 +30,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
 use std::ptr::NonNull;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::collections::slot_table::Key;
 use crate::collections::timing_wheel::TimerKey;
@@ -203,7 +204,33 @@ impl Header {
         // this function, `peek_extra` and `extra_exists` are the only accesses, and `f` calls none
         // of them.
         let extra = unsafe { &mut *self.extra.get() };
-        f(extra.get_or_insert_default())
+        f(extra.get_or_insert_with(|| {
+            let new = Box::default();
+            // A signal handler that finds the pointer must find the fields: see `peek_name`.
+            compiler_fence(Ordering::Release);
+            new
+        }))
+    }
+
+    /// Copies the beginning of the fiber's name to `into`. Returns its length, which is 0 for a
+    /// fiber without a name.
+    ///
+    /// A signal handler may call this on the fiber's own thread, after the fiber has started: the
+    /// name is set before that, and does not change.
+    pub(crate) fn peek_name(&self, into: &mut [u8]) -> usize {
+        let extra = self.extra.get().cast::<*const Extra>();
+        // SAFETY: an optional box is a pointer that may be null. It is read whole, even if the
+        // handler has interrupted `with_extra`, which writes it once.
+        let extra = unsafe { extra.read_volatile() };
+        if extra.is_null() {
+            return 0;
+        }
+        // SAFETY: the pointer is that of a live box, whose fields were written before it. Only this
+        // field is referred to. Nothing writes it once the fiber has started.
+        let Some(name) = (unsafe { &(*extra).name }) else { return 0 };
+        let len = name.len().min(into.len());
+        into[..len].copy_from_slice(&name.as_bytes()[..len]);
+        len
     }
 
     /// Runs `f` on the rarely needed part if there is one. `f` must not run user code.

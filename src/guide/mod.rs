@@ -24,6 +24,7 @@
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
 //! | [`diagnosis`] | why a program leaks, hangs or fails, from its own output |
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
+//! | [`diagnosis`] | why a program leaks, hangs or fails, from its own output |
 //! | [`environment`] | environment variables, features, build settings |
 //!
 //! For users of other libraries, each with a table of names and a program in both languages:

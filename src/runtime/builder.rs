@@ -12,12 +12,13 @@ use crate::host::{Companion, TokioIdle};
 #[cfg(all(feature = "diagnostics", feature = "net"))]
 use crate::inspect::Inspector;
 use crate::jobs::threads::{Crew, Plan};
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, hogs};
 use crate::sched::core::observer::Hooks;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::time::clock::{Clock, RealClock, VirtualClock};
 use crate::sched::time::idle::Idle;
 use crate::stack::{self, Keep, SizeClass};
+use crate::watchdog::Limit;
 
 /// Settings for a [`Runtime`].
 ///
@@ -44,6 +45,7 @@ pub struct RuntimeBuilder {
     pub(super) keep: Keep,
     virtual_clock: bool,
     hooks: Option<SharedHooks>,
+    pub(super) hog_limit: Limit,
     plan: Plan,
     /// The path of the socket for other programs.
     #[cfg(all(feature = "diagnostics", feature = "net"))]
@@ -97,6 +99,7 @@ impl Default for RuntimeBuilder {
             keep: Keep::recent(SizeClass::DEFAULT),
             virtual_clock: false,
             hooks: default_hooks(),
+            hog_limit: Limit::default(),
             plan: Plan {
                 threads: 1,
                 name: String::from("fibra"),
@@ -420,7 +423,9 @@ impl RuntimeBuilder {
         let inspect = self.inspect;
         #[cfg(not(all(feature = "diagnostics", feature = "net")))]
         let inspect = None::<NoSocket>;
-        let RuntimeBuilder { main_class, class, keep, virtual_clock, hooks, plan, .. } = self;
+        let RuntimeBuilder {
+            main_class, class, keep, virtual_clock, hooks, hog_limit, plan, ..
+        } = self;
         let keep = keep.of_class(class);
         let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         if virtual_clock && 1 < plan.threads {
@@ -438,6 +443,8 @@ impl RuntimeBuilder {
         scheduler.pool.get_mut().set_keep(keep);
         scheduler.pool.get_mut().prepare(main_class)?;
         SharedHooks::observe(hooks.as_ref(), &scheduler);
+        let hog_limit = hog_limit.get().filter(|_| !virtual_clock);
+        hogs::watch(hog_limit, &scheduler);
         let is_plain = plan.threads == 1
             && plan.limit.is_none()
             && plan.stalls_after.is_none()
@@ -450,6 +457,7 @@ impl RuntimeBuilder {
                 let mut scheduler = Scheduler::new(class, clock, idle(&companion)?)?;
                 scheduler.pool.get_mut().set_keep(keep);
                 SharedHooks::observe(hooks.as_ref(), &scheduler);
+                hogs::watch(hog_limit, &scheduler);
                 Ok(scheduler)
             };
             let crew = Crew::start(plan, &scheduler, make)?;

@@ -4,6 +4,7 @@
 mod builder;
 #[cfg(feature = "tokio")]
 mod companion;
+mod hogs;
 mod idle_stacks;
 #[cfg(all(feature = "diagnostics", feature = "net"))]
 mod inspect;
