@@ -162,11 +162,11 @@ impl Panic {
     /// report if the panic is not that of a fiber: "a job".
     #[cold]
     pub(crate) fn report_unjoined(self, whose: impl fmt::Display) {
-        let who = match self.origin() {
+        let subject = match self.origin() {
             Some(origin) => format!("{origin},"),
             None => whose.to_string(),
         };
-        report_lost(format_args!("{who} panicked and was not joined"), self.into_payload());
+        report_lost(format_args!("{subject} panicked and was not joined"), self.into_payload());
     }
 
     /// Returns the text of the panic: the payload, if that is a string, like std's panic hook
