@@ -201,12 +201,19 @@ impl Group<'_> {
     }
 }
 
+/// The most characters of a name in a range.
+const LONGEST_NAME: usize = 40;
+
 /// A fiber, as one end of a range: "'writer' (#3)".
 struct Short<'a>(&'a FiberSnapshot);
 
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.name {
+            Some(name) if LONGEST_NAME < name.chars().count() => {
+                let start: String = name.chars().take(LONGEST_NAME).collect();
+                write!(f, "'{start}'.. {}", self.0.id)
+            }
             Some(name) => write!(f, "'{name}' {}", self.0.id),
             None => self.0.id.fmt(f),
         }

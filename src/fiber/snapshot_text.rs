@@ -131,9 +131,9 @@ impl FiberSnapshot {
     }
 }
 
-/// A place in a source. That of std is shown without the folder in which std was built. (A wait that
-/// generic code of std calls, such as `BufReader::read_line`, has a place in std, because std does
-/// not pass its caller on.)
+/// A place in a source. That of std is shown without the folder in which std was built. (A wait in
+/// generic code of std, such as `BufReader::read_line`, has a place in std, because std does not
+/// pass its caller on.)
 pub(crate) struct Place(pub(crate) &'static Location<'static>);
 
 impl fmt::Display for Place {
