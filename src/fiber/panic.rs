@@ -125,6 +125,25 @@ impl Panic {
         }
     }
 
+    /// Returns its payload, and the fiber that panicked if it is that of a fiber.
+    pub(crate) fn into_parts(self) -> (Box<dyn Any + Send>, Option<Origin>) {
+        match self.0 {
+            Payload::OfFiber(of) => {
+                let (payload, origin) = *of;
+                (payload.into_box(), Some(origin))
+            }
+            payload => (payload.into_box(), None),
+        }
+    }
+
+    pub(crate) fn from_parts(payload: Box<dyn Any + Send>, origin: Option<Origin>) -> Panic {
+        let Panic(payload) = Panic::new(payload);
+        match origin {
+            Some(origin) => Panic(Payload::OfFiber(Box::new((payload, origin)))),
+            None => Panic(payload),
+        }
+    }
+
     fn origin(&self) -> Option<&Origin> {
         match &self.0 {
             Payload::OfFiber(of) => Some(&of.1),

@@ -29,6 +29,7 @@ fn every_kind_of_fiber_knows_its_place_and_its_parent() {
         let _plain = spawn(fibra::park);
         let _now = fibra::spawn_now(fibra::park);
         let _tasklet = stackless::spawn(fibra::park);
+        let _future = fibra::future::spawn(fibra::park);
         let (outer, inner) = bounded(1);
         let _outer = fibra::Builder::new().name("outer").spawn(move || {
             let _inner = fibra::Builder::new().name("inner").spawn(fibra::park);
@@ -38,15 +39,15 @@ fn every_kind_of_fiber_knows_its_place_and_its_parent() {
         let outer = inner.recv().unwrap();
         yield_now();
         let dump = fibra::dump();
-        for (i, fiber) in dump.fibers[1..4].iter().enumerate() {
+        for (i, fiber) in dump.fibers[1..5].iter().enumerate() {
             assert_eq!(fiber.parent, Some(main), "{fiber}");
             assert_eq!(place!(fiber.spawned_at), (file!(), line + 1 + i as u32), "{fiber}");
         }
         assert_eq!(fiber(&dump, "outer").parent, Some(main));
         let inner = fiber(&dump, "inner");
-        assert_eq!((inner.parent, inner.spawned_at.line()), (Some(outer), line + 6), "{inner}");
+        assert_eq!((inner.parent, inner.spawned_at.line()), (Some(outer), line + 7), "{inner}");
         assert_eq!((dump.fibers[0].parent, dump.fibers[0].id), (None, main));
-        let text = format!(" at {}:{}:", file!(), line + 6);
+        let text = format!(" at {}:{}:", file!(), line + 7);
         let shown = inner.to_string();
         assert!(shown.contains(&text) && shown.ends_with(&format!(" by {outer}")), "{shown}");
     });
@@ -102,7 +103,7 @@ fn a_job_knows_the_fiber_of_the_other_scheduler_that_spawned_it() {
 fn a_job_from_outside_has_no_parent() {
     fibra::run(|| {
         let handle = fibra::Handle::current();
-        let (line, job) = std::thread::spawn(move || {
+        let (line, job) = crate::support::sync::thread(move || {
             let line = line!() + 1;
             let job = handle.spawn(|| {
                 let dump = fibra::dump();
