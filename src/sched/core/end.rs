@@ -336,8 +336,8 @@ pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
 /// Reports the panic of `fiber`, which no caller can receive.
 #[cold]
 pub(crate) fn report_unjoined(fiber: &Header, payload: Box<dyn Any + Send>) {
-    let (who, place) = (describe(fiber), fiber.spawned_at);
-    report_lost(format_args!("{who}, spawned at {place}, panicked and was not joined"), payload);
+    let (title, place) = (describe(fiber), fiber.spawned_at);
+    report_lost(format_args!("{title}, spawned at {place}, panicked and was not joined"), payload);
 }
 
 /// Returns a description of a fiber: "fiber 'parser' (#3)", or "fiber #3".
