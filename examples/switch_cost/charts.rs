@@ -32,7 +32,7 @@ const WIDE: Layout = Layout {
     behind_bars: 150.0,
     row: 30.0,
     labels_above: false,
-    axis: [118.0, 638.0],
+    axis: [150.0, 626.0],
     rows_of_numbers: true,
 };
 
@@ -138,6 +138,14 @@ fn draw_curve(layout: Layout, title: &str, unit: &str, axis: Axis, lines: &[Line
     let frame = Frame::around(layout, axis, lines);
     let mut svg = open(layout, title, &describe_lines(lines, unit), frame.height(lines.len()));
     frame.grid(&mut svg, unit);
+    // The lines from the lowest to the highest samples lie below all others, and beside each other.
+    for (i, line) in lines.iter().enumerate() {
+        let aside = 3.0 * (i as f64 - (lines.len() - 1) as f64 / 2.0);
+        for &(at, [lowest, _, highest]) in &line.points {
+            let ends = [frame.y(lowest), frame.y(highest)];
+            spread(&mut svg, line.class, frame.x(at) + aside, ends);
+        }
+    }
     for line in lines {
         let place = |&(at, [_, cost, _]): &(u64, [f64; 3])| {
             format!("{:.1},{:.1}", frame.x(at), frame.y(cost))
@@ -150,9 +158,10 @@ fn draw_curve(layout: Layout, title: &str, unit: &str, axis: Axis, lines: &[Line
             line.dashes,
             points.join(" "),
         );
-        for &(at, [lowest, cost, highest]) in &line.points {
+    }
+    for line in lines {
+        for &(at, [_, cost, _]) in &line.points {
             let (x, y, class) = (frame.x(at), frame.y(cost), line.class);
-            spread(&mut svg, class, x, [frame.y(lowest), frame.y(highest)]);
             let _ = write!(svg, r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="3.5"/>"#);
         }
     }
@@ -331,14 +340,10 @@ fn spread(svg: &mut String, class: &str, x: f64, [low, high]: [f64; 2]) {
     if low - high < 8.0 {
         return;
     }
-    let (left, right) = (x - 4.0, x + 4.0);
-    let path = format!(
-        "M{x:.1} {low:.1}V{high:.1}M{left:.1} {low:.1}H{right:.1}M{left:.1} {high:.1}H{right:.1}"
-    );
-    let _ = write!(
-        svg,
-        r#"<path class="halo" d="{path}"/><path class="line spread {class}" d="{path}"/>"#
-    );
+    let (left, right) = (x - 2.5, x + 2.5);
+    let caps = format!("M{left:.1} {low:.1}H{right:.1}M{left:.1} {high:.1}H{right:.1}");
+    let path = format!("M{x:.1} {low:.1}V{high:.1}{caps}");
+    let _ = write!(svg, r#"<path class="line spread {class}" d="{path}"/>"#);
 }
 
 /// Writes a number of tasks with few characters: `30k`, `1M`.

@@ -1,8 +1,8 @@
 //! Measures what it costs to switch between tasks, fibers beside futures, in one run.
 //!
 //! ```text
-//! cargo run --release --example switch_cost                  a few minutes
-//! cargo run --release --example switch_cost -- --quick       about twenty seconds, rough
+//! cargo run --release --example switch_cost                  some minutes
+//! cargo run --release --example switch_cost -- --quick       half a minute, rough
 //! cargo run --release --example switch_cost -- --out FILE    writes the page to FILE
 //! ```
 //!
