@@ -11,12 +11,14 @@
 //! `benches/peers/switch_cost.sh` has built its program.
 //!
 //! Reading order: `plan` (the measurements), `workloads` (the work and its answers), `contenders`
-//! (one file per library), `measure` (the method), `table`, `page` and `charts` (the result).
+//! (one file per library), `measure` (the method), `table`, `page`, `charts` and `curve`
+//! (the result).
 
 #[path = "../broken_pipe/mod.rs"]
 mod broken_pipe;
 mod charts;
 mod contenders;
+mod curve;
 mod machine;
 mod measure;
 mod page;
