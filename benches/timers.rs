@@ -1,5 +1,5 @@
-//! Time limits that are not reached, timers that are removed, reads of many connections with a limit
-//! each, and a million sleepers: fibra beside tokio.
+//! Time limits that are not reached, timers that are removed, reads of many connections with a
+//! limit each, and a million sleepers: fibra beside tokio.
 //!
 //! `benches/README.md` defines the measured regions.
 //!

@@ -25,7 +25,7 @@ pub(crate) fn parts() -> Parts {
     Parts { resident: bytes("VmRSS:"), tables: bytes("VmPTE:"), addresses: bytes("VmSize:") }
 }
 
-/// Returns the resident bytes and their page tables: the memory that a fiber or thread really takes.
+/// Returns the resident bytes and their page tables: the memory that fibers or threads really take.
 pub(crate) fn held() -> usize {
     let Parts { resident, tables, .. } = parts();
     resident + tables

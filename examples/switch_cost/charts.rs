@@ -31,7 +31,7 @@ pub(crate) const WIDE: Layout = Layout {
     behind_bars: 150.0,
     row: 30.0,
     labels_above: false,
-    axis: [150.0, 626.0],
+    axis: [150.0, 621.0],
     rows_of_numbers: true,
 };
 

@@ -204,7 +204,7 @@ impl Frame {
         for (y, x, line) in ends {
             let y = y.min(ceiling - Self::ROW + 5.0);
             ceiling = y;
-            text(svg, [x + 9.0, y], &format!("number {}", line.class), &line.name);
+            text(svg, [x + 14.0, y], &format!("number {}", line.class), &line.name);
         }
     }
 

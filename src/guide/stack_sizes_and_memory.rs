@@ -90,8 +90,8 @@
 //! | 256 KiB | 4,456 | 650 | 435,000 |
 //! | 1 MiB | 4,456 | 2,189 | 1,374,000 |
 //!
-//! - **Resident** are the touched pages of the stack, at least one, and the record of the fiber: its
-//!   closure, its result, its state.
+//! - **Resident** are the touched pages of the stack, at least one, and the record of the fiber:
+//!   its closure, its result, its state.
 //! - **Page tables** are memory of the kernel, which `top` does not show (`VmPTE` in
 //!   `/proc/PID/status` does). The stacks of 64 KiB and more lie so far apart that a page of the
 //!   tables describes few of them: from 2 MiB on, each has one of its own.
@@ -163,8 +163,8 @@
 //!
 //! # Limits of the system
 //!
-//! **Mappings.** Each guard is a change of protection in a mapping, unless the kernel (Linux 6.13 or
-//! newer) has guard markers. Without them, about 32,000 stacks fit in the default
+//! **Mappings.** Each guard is a change of protection in a mapping, unless the kernel (Linux 6.13
+//! or newer) has guard markers. Without them, about 32,000 stacks fit in the default
 //! `vm.max_map_count` of 65,530 mappings. The error of a spawn names that limit when it is reached.
 //!
 //! **Addresses: `ulimit -v` and `RLIMIT_AS`.** All addresses count, touched or not, and so do the
@@ -185,8 +185,8 @@
 //! - *0*, the default, and *1*: the kernel counts only what is touched. Stacks of any size are
 //!   free until then.
 //! - *2*: the kernel ignores that flag, and counts all addresses of the stacks against
-//!   `CommitLimit`, which `/proc/meminfo` shows beside `Committed_AS`: by default half of the memory,
-//!   and the swap. A stack then costs what the column of addresses above states. Choose the
+//!   `CommitLimit`, which `/proc/meminfo` shows beside `Committed_AS`: by default half of the
+//!   memory, and the swap. A stack then costs what the column of addresses above states. Choose the
 //!   smallest stacks that fit, and [`with_stack_size`](crate::with_stack_size) for the calls that
 //!   need more.
 //!
