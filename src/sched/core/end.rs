@@ -47,12 +47,17 @@ pub(crate) fn root(fiber: FiberPtr) {
         // SAFETY: the function belongs to this fiber, which runs it once.
         match unsafe { run(fiber) } {
             Ok(()) if !fiber.extra_exists() && fiber.has_handle.get() => {}
-            Ok(()) => clean_up(fiber, None),
+            Ok(()) => clean_up_after_return(fiber),
             Err(payload) => clean_up_after_unwind(fiber, payload),
         }
     }
     let sched = scheduler().expect("a fiber runs inside `run`");
     sched.see_off(fiber);
+}
+
+#[inline(never)]
+fn clean_up_after_return(fiber: FiberPtr) {
+    clean_up(fiber, None);
 }
 
 /// Cleans up after a closure that has unwound with `payload`. Apart from [`root`], whose frame would
