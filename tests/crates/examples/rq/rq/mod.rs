@@ -9,9 +9,11 @@
 
 #![allow(dead_code, unused_imports, reason = "each program uses a part")]
 
+mod execution;
 mod job;
 mod link;
 mod queue;
+mod scripts;
 mod text;
 mod upkeep;
 mod worker;

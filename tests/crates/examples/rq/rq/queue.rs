@@ -2,20 +2,15 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use fibra::time::Elapsed;
-use redis::Script;
 use serde_json::Value;
 
 use super::job::Job;
 use super::link::{Error, Link};
+use super::scripts::ENQUEUE;
 use super::text;
-
-static ENQUEUE: LazyLock<Script> = LazyLock::new(|| {
-    Script::new(concat!(include_str!("scripts/common.lua"), include_str!("scripts/enqueue.lua")))
-});
 
 /// The longest pause between two looks for a result.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);

@@ -1,41 +1,34 @@
 //! What a worker does beside jobs: signs of life, scheduled jobs, jobs of workers that have ended.
 
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use redis::Script;
-
+use super::execution::Taken;
 use super::link::Error;
+use super::scripts::{BEAT, RECLAIM, UPKEEP};
 use super::text;
-use super::worker::{State, Taken};
-
-macro_rules! script {
-    ($name:literal) => {
-        LazyLock::new(|| {
-            Script::new(concat!(include_str!("scripts/common.lua"), include_str!($name)))
-        })
-    };
-}
-
-static BEAT: LazyLock<Script> = script!("scripts/beat.lua");
-static UPKEEP: LazyLock<Script> = script!("scripts/upkeep.lua");
-static RECLAIM: LazyLock<Script> = script!("scripts/reclaim.lua");
+use super::worker::State;
 
 /// The time between two looks for scheduled jobs and those of workers that have ended.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Looks after the records until the fiber is killed. A failure ends the worker.
 pub(super) fn run(state: &State) {
-    let mut last_beat = Instant::now();
-    loop {
-        let looked = look(state).and_then(|()| {
-            if last_beat.elapsed() < state.worker.heartbeat {
-                return Ok(());
-            }
+    let (mut last_beat, mut connections) = (Instant::now(), state.link.connections());
+    let mut once = || {
+        // After the server was gone, the signs of life of all workers come first.
+        let is_new = connections != state.link.connections();
+        connections = state.link.connections();
+        if !is_new {
+            look(state)?;
+        }
+        if is_new || last_beat.elapsed() >= state.worker.heartbeat {
             last_beat = Instant::now();
-            beat(state)
-        });
-        if let Err(error) = looked {
+            beat(state)?;
+        }
+        Ok(())
+    };
+    loop {
+        if let Err(error) = once() {
             return state.fail(error);
         }
         fibra::sleep(LOOK.min(state.worker.heartbeat));
