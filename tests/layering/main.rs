@@ -138,6 +138,8 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/context.rs", "context switches"),
     ("src/fiber/switch.rs", "switches to fibers and away from them"),
     ("src/fiber/shelves.rs", "links free memory, and gives it back"),
+    ("src/fiber/shelves/tests.rs", "takes and gives blocks"),
+    ("src/fiber/chunk.rs", "allocates chunks of records, and links their free blocks"),
     ("src/fiber/header.rs", "counts references to a type-erased allocation"),
     ("src/fiber/task.rs", "erases the types of a closure and its output"),
     ("src/fiber/carried.rs", "follows the list of regions on stacks"),
