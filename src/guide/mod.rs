@@ -22,6 +22,10 @@
     doc = "| [`which_crate`] | tokio's crates, databases, channels: what each needs in a fiber |"
 )]
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
+#![cfg_attr(
+    feature = "diagnostics",
+    doc = "| [`diagnosis`] | why a program hangs, and how it shows where |"
+)]
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
 //! | [`environment`] | environment variables, features, build settings |
 //!
@@ -49,6 +53,8 @@ pub mod coming_from_asyncio;
 pub mod coming_from_go;
 #[cfg(feature = "net")]
 pub mod coming_from_tokio;
+#[cfg(feature = "diagnostics")]
+pub mod diagnosis;
 pub mod environment;
 pub mod first_five_minutes;
 #[cfg(feature = "http-client")]
