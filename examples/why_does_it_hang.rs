@@ -19,8 +19,8 @@
 //! $ cargo run --release --example why_does_it_hang
 //! 1 a queue that no one closes
 //! deadlock: all fibers wait and nothing can wake one (see `fibra::guide::pitfalls`); ...
-//!   fiber 'main' (#1) is waiting for a fiber to end at examples/why_does_it_hang.rs:60:12
-//!   fiber 'worker' (#2) is receiving on an empty channel at examples/why_does_it_hang.rs:51:25
+//!   fiber 'main' (#1) is waiting for a fiber to end at examples/why_does_it_hang.rs:68:12
+//!   fiber 'worker' (#2) is receiving on an empty channel at examples/why_does_it_hang.rs:59:25
 //! ...
 //! ```
 //!

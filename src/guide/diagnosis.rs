@@ -10,7 +10,8 @@
 //! | nothing, and no processor is busy | fibers wait for something that may still come: a peer, a timer, another thread | [`dump_with_stacks`](crate::dump_with_stacks()) |
 //! | nothing, and a processor is busy | a fiber computes, or calls something that blocks its thread | [`Handle::dump`](crate::Handle::dump) shows its scheduler as busy |
 //!
-//! In the second case the program has to be asked. A fiber that prints a dump on a signal is enough:
+//! In the second case the program has to be asked. A fiber that prints a dump on a signal is
+//! enough:
 //!
 #![cfg_attr(feature = "net", doc = "```no_run")]
 #![cfg_attr(not(feature = "net"), doc = "```ignore")]
@@ -34,18 +35,18 @@
 //!
 //! ```text
 //! 7 fibers with this stack:
-//!   fiber 'handler' (#3) is locking a mutex held by fiber 'handler' (#2) at examples/why_does_it_hang.rs:125:26 for 7s
-//!   fiber 'handler' (#4) is locking a mutex held by fiber 'handler' (#2) at examples/why_does_it_hang.rs:125:26 for 6s
+//!   fiber 'handler' (#3) is locking a mutex held by fiber 'handler' (#2) at ...:120:26 for 7s
+//!   fiber 'handler' (#4) is locking a mutex held by fiber 'handler' (#2) at ...:120:26 for 6s
 //!   ...
 //!   and 2 more
-//!     why_does_it_hang::handle at examples/why_does_it_hang.rs:125
-//!     why_does_it_hang::handlers_that_stand_still::{{closure}} at examples/why_does_it_hang.rs:117
+//!     why_does_it_hang::handle at examples/why_does_it_hang.rs:120
+//!     why_does_it_hang::handlers_that_stand_still::{{closure}} at examples/why_does_it_hang.rs:112
 //!     (14 frames of fibra and the runtime)
 //! 1 fiber with this stack:
-//!   fiber 'handler' (#2) is asleep at examples/why_does_it_hang.rs:131:5 for 8s
-//!     why_does_it_hang::ask_backend at examples/why_does_it_hang.rs:131
-//!     why_does_it_hang::handle at examples/why_does_it_hang.rs:126
-//!     why_does_it_hang::handlers_that_stand_still::{{closure}} at examples/why_does_it_hang.rs:117
+//!   fiber 'handler' (#2) is asleep at examples/why_does_it_hang.rs:126:5 for 8s
+//!     why_does_it_hang::ask_backend at examples/why_does_it_hang.rs:126
+//!     why_does_it_hang::handle at examples/why_does_it_hang.rs:121
+//!     why_does_it_hang::handlers_that_stand_still::{{closure}} at examples/why_does_it_hang.rs:112
 //!     (14 frames of fibra and the runtime)
 //! ```
 //!
