@@ -10,6 +10,10 @@
 //! 3. A fiber waits for a timer, a socket or another thread: that is no deadlock, so nothing is
 //!    reported. `fibra::dump()` shows all fibers and their waits. A watchdog fiber prints it here
 //!    when a result is late.
+//! 4. The handlers of a service stand still while its listener goes on.
+//!    `fibra::dump_with_stacks()` also shows the functions in which they wait, and groups fibers
+//!    that wait in the same way: one handler asks a backend that does not answer, and holds the
+//!    lock for which all others wait.
 //!
 //! ```text
 //! $ cargo run --release --example why_does_it_hang
@@ -42,6 +46,8 @@ fn main() -> io::Result<()> {
     runtime()?.run(two_locks_in_opposite_order);
     println!("3 a result that is late");
     runtime()?.run(a_result_that_is_late);
+    println!("4 handlers that stand still");
+    runtime()?.run(handlers_that_stand_still);
     Ok(())
 }
 
@@ -97,6 +103,28 @@ fn a_result_that_is_late() {
     });
     println!("the client has {}", client.join().expect("the client does not panic"));
     watchdog.join().expect("the watchdog does not panic");
+}
+
+fn handlers_that_stand_still() {
+    let cache = Rc::new(Mutex::new(String::new()));
+    for _ in 0..8 {
+        let cache = cache.clone();
+        Builder::new().name("handler").spawn(move || handle(&cache)).detach();
+        fibra::sleep(Duration::from_secs(1)); // The next request.
+    }
+    println!("{}", fibra::dump_with_stacks());
+}
+
+#[inline(never)] // For its name in the dump, in builds with optimisation.
+fn handle(cache: &Mutex<String>) {
+    let mut page = cache.lock();
+    *page = ask_backend();
+}
+
+#[inline(never)]
+fn ask_backend() -> String {
+    fibra::sleep(Duration::from_secs(3600)); // It does not answer.
+    "a page".into()
 }
 
 /// Joins a fiber and prints how it ended.

@@ -238,7 +238,7 @@
 //! | keep a library's thread-local value per fiber | [`context`] |
 //! | make one deep call | [`with_stack_size`] |
 //! | yield values from any depth | [`generator`], [`frame`] |
-//! | see all fibers, and counters | [`dump`], [`stats`] |
+//! | see all fibers, their stacks, and counters | [`dump`], [`dump_with_stacks`], [`stats`] |
 //! | give the memory of unused stacks back | [`trim_stacks`] |
 //! | use tasklets as in Stackless Python | [`stackless`] |
 //!
@@ -303,7 +303,11 @@
 [`signal`]: #features
 [`main()`]: #features"
 )]
-#![cfg_attr(not(feature = "diagnostics"), doc = "[`StackTrace`]: #features")]
+#![cfg_attr(
+    not(feature = "diagnostics"),
+    doc = "[`StackTrace`]: #features
+[`dump_with_stacks`]: #features"
+)]
 #![cfg_attr(not(feature = "tls"), doc = "[`tls`]: #features")]
 #![cfg_attr(not(feature = "http"), doc = "[`http`]: #features")]
 #![cfg_attr(not(feature = "greenlet"), doc = "[`greenlet`]: #features")]

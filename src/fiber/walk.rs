@@ -143,7 +143,9 @@ impl Walker {
         let mut before = None;
         let visit = |frame: &backtrace::Frame| {
             let (address, sp) = (frame.ip().addr(), frame.sp().addr());
-            let stack = stacks.iter().position(|stack| stack.contains(&sp));
+            // A call on a borrowed stack begins at its very end.
+            let is_on = |stack: &Range<usize>| stack.start <= sp && sp <= stack.end;
+            let stack = stacks.iter().position(is_on);
             match (before, stack) {
                 // The scratch stack.
                 (None, None) => return true,

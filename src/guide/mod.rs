@@ -26,7 +26,6 @@
     doc = "| [`jobs_over_redis`] | jobs that outlive the process, with Python's RQ: guarantees, idempotence |"
 )]
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
-//! | [`diagnosis`] | why a program leaks, hangs or fails, from its own output |
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
 //! | [`diagnosis`] | why a program leaks, hangs or fails, from its own output |
 //! | [`environment`] | environment variables, features, build settings |

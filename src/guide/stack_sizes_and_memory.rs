@@ -110,7 +110,7 @@
 //!   half of them go back to the system, and the last few together. After a burst of 100,000 fibers
 //!   all of their memory is back within eight seconds, in pieces that hold other fibers up for a
 //!   fraction of a millisecond.
-//! - The memory for the fibers' own records, 192 bytes or more each, follows in the same periods.
+//! - The memory for the fibers' own records, 256 bytes or more each, follows in the same periods.
 //! - A scheduler that sleeps wakes for this, and does not wake any more when nothing is left to do.
 //!   A virtual clock does not advance for it.
 //! - If the system refuses memory for a stack, all unused stacks of the scheduler are given back,

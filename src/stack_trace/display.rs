@@ -88,7 +88,7 @@ mod tests {
 
     fn trace(addresses: &[usize], frames: Vec<StackFrame>) -> StackTrace {
         let frames = OnceLock::from(frames.into_boxed_slice());
-        StackTrace(std::sync::Arc::new(super::super::Walked {
+        StackTrace(std::sync::Arc::new(crate::stack_trace::Walked {
             addresses: addresses.into(),
             frames,
         }))

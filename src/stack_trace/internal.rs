@@ -8,12 +8,14 @@
 use crate::stack_trace::StackFrame;
 
 /// The crates whose functions are internal.
-const CRATES: &[&str] = &["fibra::", "corosensei::", "backtrace::"];
+const CRATES: &[&str] =
+    &["fibra::", "corosensei::", "backtrace::", "stack_init_trampoline", "stack_call_trampoline"];
 
 /// The crates whose functions belong to their callers.
 const LIBRARY: &[&str] = &["std::", "core::", "alloc::"];
 
-/// What stands between two functions of a program, or below its first one, and tells nothing.
+/// The functions of the standard library and of the system that call a closure of a program, or its
+/// first function.
 const RUNTIME: &[&str] = &[
     "std::panicking::",
     "std::panic::catch_unwind",

@@ -30,7 +30,7 @@ use std::sync::{Arc, OnceLock};
 ///
 /// Its `Display` is one line per frame, from the innermost function of the program to the function
 /// with which the fiber began. It leaves out the frames of fibra, of the context switch and of the
-/// language's runtime, and says how many these are; `{:#}` prints all frames. In a program without
+/// language's runtime, and counts them; `{:#}` prints all frames. In a program without
 /// symbols it prints addresses relative to their file.
 ///
 /// # Examples
@@ -70,7 +70,7 @@ impl StackTrace {
         StackTrace(Arc::new(Walked { addresses: addresses.into(), frames: OnceLock::new() }))
     }
 
-    /// Returns the addresses, as they were given to
+    /// Returns the addresses from which it was made by
     /// [`from_addresses`](StackTrace::from_addresses).
     #[must_use]
     pub fn addresses(&self) -> &[usize] {

@@ -715,6 +715,19 @@ fn mask_line(line: &str) -> String {
             _ => masked.push(word.into()),
         }
     }
+    // A frame of a stack has a line only if the program has debug information.
+    let is_frame =
+        masked.len() == 3 && masked[0].contains("::") && masked[1..] == ["at", "<where>"];
+    // The number of internal frames depends on what the compiler has inlined.
+    let is_remark =
+        line.trim_start().starts_with('(') && line.contains(" of fibra and the runtime)");
+    masked.truncate(if is_remark {
+        0
+    } else if is_frame {
+        1
+    } else {
+        masked.len()
+    });
     masked.join(" ")
 }
 

@@ -207,6 +207,8 @@ pub(crate) fn rows() -> Vec<Row> {
         Scope as fibra::Scope<'static, 'static>;
         ScopedJoinHandle<T> as fibra::ScopedJoinHandle<'static, T>;
         Spawned;
+        StackFrame;
+        StackTrace;
         Stats;
         TrySpawnError<F>;
         Unparker;
