@@ -5,6 +5,7 @@
     (gdb) fibers bt            the stacks of all fibers
     (gdb) fibers bt 3          the stack of fiber #3 (of each scheduler that has one)
     (gdb) fibers bt 2:3        the stack of fiber #3 of scheduler 2
+    (gdb) fibers bt full ...   with the functions of fibra and of the language's runtime
 
 It works in a live process and in a core file, and needs no debug information of the crate: the
 program has a section, `fibra_fibers`, with the offsets of all fields that this script reads. Names
@@ -24,8 +25,11 @@ MAGIC = b"fibra\0fibers\0\xf1\xbe\x75"
 VERSION = 1
 SECTION = "fibra_fibers"
 MOST_FRAMES = 200
-# The frame under the function of a fiber.
-ROOT = "__rust_begin_short_backtrace"
+# Functions that are not the program's own: `fibers bt full` shows them, too.
+INTERNAL = re.compile(
+    r"[<&*( ]*(mut |dyn |const )*(fibra::|corosensei::|std::panicking::|std::panic::catch_unwind"
+    r"|core::ops::function::Fn|core::panic::unwind_safe::AssertUnwindSafe|__rust_try"
+    r"|stack_init_trampoline|std::sys::backtrace::__rust_)")
 
 
 def fail(text):
@@ -312,12 +316,18 @@ class Suspended:
         self.registers = saved
 
     def __enter__(self):
+        innermost = gdb.newest_frame()
+        self.registers["innermost"] = position(innermost)
         Suspended.saved = self.registers
         gdb.invalidate_cached_frames()
 
     def __exit__(self, *_):
         Suspended.saved = None
         gdb.invalidate_cached_frames()
+
+
+def position(frame):
+    return tuple(int(frame.read_register(name)) for name in ("rip", "rsp"))
 
 
 class FrameId:
@@ -330,9 +340,7 @@ class FiberUnwinder(Unwinder):
         super().__init__("fibra")
 
     def __call__(self, pending):
-        if Suspended.saved is None or (hasattr(pending, "level") and pending.level() != 0):
-            return None
-        if not hasattr(pending, "level") and Suspended.saved.get("used"):
+        if Suspended.saved is None or position(pending) != Suspended.saved["innermost"]:
             return None
         word = gdb.lookup_type("unsigned long")
         value = lambda number: gdb.Value(number).cast(word)
@@ -403,15 +411,17 @@ class Fibers(gdb.Command):
         words = gdb.string_to_argv(argument)
         if gdb.selected_thread() is None:
             fail("no process: start or attach to a program, or load a core file")
+        in_full = words[:2] == ["bt", "full"]
+        which = words[2:] if in_full else words[1:]
         if words == []:
-            self.run(False, None)
-        elif words[0] == "bt" and len(words) <= 2:
-            self.run(True, words[1] if len(words) == 2 else None)
+            self.run(False, False, None)
+        elif words[0] == "bt" and len(which) <= 1:
+            self.run(True, in_full, which[0] if which else None)
         else:
-            fail("usage: fibers, fibers bt, fibers bt NUMBER, fibers bt SCHEDULER:NUMBER")
+            fail("usage: fibers, fibers bt [full] [NUMBER or SCHEDULER:NUMBER]")
 
     @staticmethod
-    def run(with_stacks, which):
+    def run(with_stacks, in_full, which):
         scheduler_id, number = None, None
         if which is not None:
             match = re.fullmatch(r"(?:(\d+):)?#?(\d+)", which)
@@ -433,7 +443,7 @@ class Fibers(gdb.Command):
                     shown += 1
                     print(f"  {fiber.line()}")
                     if with_stacks:
-                        show_stack(fiber)
+                        show_stack(fiber, in_full)
                 if scheduler.missing:
                     print(f"  {scheduler.missing} fibers whose memory is missing")
         except gdb.MemoryError as error:
@@ -447,7 +457,7 @@ class Fibers(gdb.Command):
             print("no scheduler runs")
 
 
-def show_stack(fiber):
+def show_stack(fiber, in_full):
     try:
         frames = fiber.frames()
     except gdb.MemoryError as error:
@@ -457,10 +467,11 @@ def show_stack(fiber):
     if frames is None:
         print("    (it has no stack)")
         return
-    # What is below the fiber's own function is the same for all fibers.
-    roots = [level for level, frame in enumerate(frames) if ROOT in frame]
-    for level, frame in enumerate(frames[:roots[-1]] if roots else frames):
+    shown = [it for it in enumerate(frames) if in_full or not INTERNAL.match(it[1])]
+    for level, frame in shown:
         print(f"    #{level:<2} {frame}")
+    if not shown:
+        print("    (only functions of fibra: `fibers bt full` shows them)")
 
 
 Fibers()

@@ -64,7 +64,7 @@ impl Command {
 
 /// Returns the answer to `command`, for which it asks the schedulers of `shared`.
 pub(super) fn answer(command: &Command, shared: &Shared) -> String {
-    let ask = |most| dump::of_all(shared, most, PATIENCE, None);
+    let ask = |most| dump::of_runtime(shared, most, PATIENCE);
     let dump = || ask(usize::MAX);
     match command {
         Command::Ps | Command::Watch(_) => dump().text(usize::MAX),

@@ -103,24 +103,34 @@ impl Handle {
     #[must_use]
     #[track_caller]
     pub fn dump_within(&self, limit: Duration) -> RuntimeDump {
-        let own = self.at_home(|sched, worker| (worker.index(), of(sched, usize::MAX)));
-        of_all(&self.shared, usize::MAX, limit, own)
+        self.collect_dumps(Request::new(self.shared.seats.len(), usize::MAX, false), limit)
+    }
+
+    #[track_caller]
+    fn collect_dumps(&self, request: Arc<Request>, limit: Duration) -> RuntimeDump {
+        let own = self.at_home(|sched, worker| (worker.index(), of(sched, request.most)));
+        ask_all(&self.shared, &request, own, limit)
     }
 }
 
-/// Returns a snapshot of all schedulers of a runtime with up to `most` fibers of each, for which it
-/// waits up to `limit`. `own` is the index and the answer of the caller's scheduler, if that belongs
-/// to the runtime.
+/// Returns a snapshot of all schedulers of a runtime with up to `most` fibers of each, for a thread
+/// that holds no handle.
+#[cfg(all(feature = "diagnostics", feature = "net"))]
+pub(crate) fn of_runtime(shared: &Shared, most: usize, limit: Duration) -> RuntimeDump {
+    ask_all(shared, &Request::new(shared.seats.len(), most, false), None, limit)
+}
+
+/// Returns what the schedulers answer within `limit`. `own` is the index and the answer of the
+/// caller's scheduler, if that belongs to the runtime.
 #[track_caller]
-pub(crate) fn of_all(
+fn ask_all(
     shared: &Shared,
-    most: usize,
-    limit: Duration,
+    request: &Arc<Request>,
     own: Option<(usize, Answer)>,
+    limit: Duration,
 ) -> RuntimeDump {
-    let request = Request::new(shared.seats.len(), most, false);
-    let _withdraws = Withdraws { shared, request: &request };
-    ask(shared, &request, own.as_ref().map(|(index, _)| *index));
+    let _withdraws = Withdraws { shared, request };
+    ask(shared, request, own.as_ref().map(|(index, _)| *index));
     if let Some((index, answer)) = own {
         request.answer(index, answer);
     }
@@ -128,7 +138,7 @@ pub(crate) fn of_all(
         // An error means that the time is over, or that the fiber was killed and cannot unwind.
         let _ = request.complete.wait_in_line(Limit::After(limit).instant(), &ASKING);
     }
-    collect(shared, &request, limit)
+    collect(shared, request, limit)
 }
 
 /// Leaves `request` at all schedulers, except for `own`, which gives its dump itself.

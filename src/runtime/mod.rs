@@ -5,7 +5,6 @@ mod builder;
 #[cfg(feature = "tokio")]
 mod companion;
 mod idle_stacks;
-#[cfg(all(feature = "diagnostics", feature = "net"))]
 mod inspect;
 #[cfg(fibra_observed)]
 mod observed;

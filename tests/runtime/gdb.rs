@@ -189,7 +189,7 @@ fn check(text: &str) {
     expect(deep, "fiber #2", &[" by #1 of scheduler 1\n"]);
     assert_eq!(about(deep, "fiber #2").matches("gdb::go_down").count(), 4, "{text}");
     // A stack ends at the root of its fiber.
-    assert!(!about(text, "fiber 'mail' (#2)").contains("run_loop"), "{text}");
+    assert!(!text.contains("fibra::sched::"), "{text}");
     assert!(!text.contains("is missing"), "{text}");
 }
 
@@ -202,9 +202,19 @@ fn gdb_shows_the_fibers_of_a_process_that_runs() {
     }
     let running = start(&this_exe(), test, "");
     let pid = running.0.id().to_string();
-    let commands = ["fibers bt", "echo \\n---\\n", "fibers bt 2:2", "fibers bt 7", "fibers bt x"];
+    let commands = [
+        "fibers bt full 1:2",
+        "fibers bt",
+        "echo \\n---\\n",
+        "fibers bt 2:2",
+        "fibers bt 7",
+        "fibers bt x",
+    ];
     let Some(text) = gdb(&["-p", &pid], &commands) else { return };
     let (all, one) = text.split_once("\n---\n").unwrap();
+    let (full, all) = all.split_at(all.find("fiber 'main'").unwrap());
+    let all = &format!("\nscheduler 1:\n  {all}");
+    assert!(full.contains("fibra::sched::") && !full.contains("run_loop"), "{text}");
     check(all);
     assert!(!one.contains("fiber 'main'") && one.contains("fiber #2"), "{text}");
     assert_eq!(one.matches("gdb::go_down").count(), 4, "{text}");

@@ -125,6 +125,21 @@ fn a_runtime_with_one_scheduler_has_a_socket_too() {
 }
 
 #[test]
+fn a_deadlock_is_found_beside_a_socket() {
+    let path = path();
+    let runtime = Runtime::builder().inspect(&path).build().unwrap();
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        runtime.run(|| {
+            let (_sender, receiver) = fibra::channel::unbounded::<()>();
+            receiver.recv().unwrap_err().to_string()
+        })
+    }));
+    let text = ended.unwrap_or_else(|payload| crate::support::text_of(payload.as_ref()));
+    assert!(text.contains("deadlock"), "{text}");
+    assert!(!path.exists());
+}
+
+#[test]
 fn a_scheduler_that_is_held_is_named_and_the_others_answer() {
     static GO_ON: AtomicBool = AtomicBool::new(false);
     let hold = || {

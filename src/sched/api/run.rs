@@ -144,7 +144,7 @@ impl Frame<'_> {
             thread.inherits.set(false);
             thread.shelves.open();
         });
-        sched.listed.show(sched);
+        sched.listed.show((&raw const *sched).cast());
         Frame { _pool: current::use_pool(&sched.pool) }
     }
 }

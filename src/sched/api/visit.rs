@@ -66,7 +66,7 @@ impl<T: 'static> Visit<T> {
             thread.inherits.set(false);
             thread.shelves.open();
         });
-        sched.listed.show(&sched);
+        sched.listed.show((&raw const *sched).cast());
         // SAFETY: `f` and its output borrow nothing.
         let main = unsafe { create_main(&sched, f) };
         sched.main.successor.set(Some(replace_main));

@@ -11,6 +11,7 @@
 //! part of a line), the arrows scroll, `space` stops the refreshing, `q` ends.
 
 mod model;
+mod order;
 mod page;
 mod view;
 
@@ -22,7 +23,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind};
 
-use model::{Order, Picture};
+use model::Picture;
+use order::Order;
 use view::View;
 
 const REFRESH: Duration = Duration::from_secs(1);

@@ -6,7 +6,8 @@ use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::Line;
 use ratatui::widgets::{Cell, Paragraph, Row, Table};
 
-use crate::model::{Order, Picture};
+use crate::model::Picture;
+use crate::order::Order;
 
 pub struct View {
     pub picture: Picture,
@@ -69,7 +70,10 @@ impl View {
     fn head(&self) -> Vec<Line<'_>> {
         let counts = self.picture.states().into_iter();
         let counts: Vec<_> = counts.map(|(state, count)| format!("{count} {state}")).collect();
-        let mut lines = vec![Line::from(format!("{} fibers: {}", self.picture.fibers.len(), counts.join(", "))).bold()];
+        let mut lines = vec![
+            Line::from(format!("{} fibers: {}", self.picture.fibers.len(), counts.join(", ")))
+                .bold(),
+        ];
         for (title, counters) in self.picture.schedulers.iter().take(8) {
             let of = |name: &str| {
                 let found = counters.iter().find(|(counter, _)| counter == name);
