@@ -2,7 +2,8 @@
 //! dump for a program that only waits.
 //!
 //! 1. Every fiber waits and nothing can wake one. fibra notices that, and the wait that completes
-//!    the deadlock fails with a report: what each fiber waits for, where, and for how long. Here a
+//!    the deadlock fails with a report: what each fiber waits for, where, for how long, and where it
+//!    was spawned. Here a
 //!    worker waits for the end of a queue whose sender is still held. `recv` returns the report as
 //!    an error.
 //! 2. Two fibers lock two mutexes in opposite order. `lock` returns no `Result`, so its wait panics
@@ -15,8 +16,8 @@
 //! $ cargo run --release --example why_does_it_hang
 //! 1 a queue that no one closes
 //! deadlock: all fibers wait and nothing can wake one (see `fibra::guide::pitfalls`); ...
-//!   fiber 'main' (#1) is waiting for a fiber to end at examples/why_does_it_hang.rs:60:12
-//!   fiber 'worker' (#2) is receiving on an empty channel at examples/why_does_it_hang.rs:51:25
+//!   fiber 'main' (#1) is waiting for a fiber to end ('worker' #2) at ...
+//!   fiber 'worker' (#2) is receiving on an empty channel (made at ...) at ..., spawned at ... by #1
 //! ...
 //! ```
 //!

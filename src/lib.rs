@@ -417,6 +417,8 @@ pub use sched::core::park::{
     now, park, park_deadline, park_timeout, sleep, sleep_until, yield_now,
 };
 pub use sched::deadlock::dump::{Stats, dump, stats};
+#[cfg(feature = "diagnostics")]
+pub use sched::deadlock::stacks::dump_with_stacks;
 pub use sched::threads::remote::Unparker;
 #[cfg(feature = "diagnostics")]
 pub use stack_trace::{StackFrame, StackTrace};

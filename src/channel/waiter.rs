@@ -107,8 +107,14 @@ impl<T> Waiter<T> {
         // SAFETY: `Waiter` is `repr(C)` and begins with its node. The value is dropped at the end
         // of this function, also by an unwind.
         let _enlisted = unsafe { Enlisted::new(self, &queue.list) };
-        let _deadline = by.map(|at| Deadline::arm(current, at));
-        wait_until(current, reason, || self.outcome.get() != WaitOutcome::Waiting)?;
+        let is_over = || self.outcome.get() != WaitOutcome::Waiting;
+        match by {
+            None => wait_until(current, reason, is_over)?,
+            Some(at) => {
+                let _deadline = Deadline::arm(current, at);
+                wait_until(current, reason, is_over)?;
+            }
+        }
         Ok(self.outcome.get())
     }
 
@@ -134,8 +140,8 @@ impl<T> Waiter<T> {
 
     #[inline(always)]
     fn put(&self, message: Message<T>) {
-        // SAFETY: as in `take`; the slot of a receiver is empty, so nothing is dropped.
-        unsafe { *self.slot.get() = Some(message) };
+        // SAFETY: as in `take`; the slot of a receiver is empty, so there is nothing to drop.
+        unsafe { self.slot.get().write(Some(message)) };
     }
 }
 

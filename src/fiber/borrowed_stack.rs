@@ -25,6 +25,8 @@
 use std::cell::Cell;
 use std::io;
 use std::mem::{self, ManuallyDrop};
+#[cfg(feature = "diagnostics")]
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
 
@@ -137,6 +139,12 @@ pub(crate) fn overflowed(fiber: &Header, fault: usize) -> Option<usize> {
 /// Returns the address at which `fiber` has left its own stack for a borrowed one, if it has.
 pub(crate) fn own_mark(fiber: &Header) -> Option<usize> {
     fiber.peek_extra(|extra| extra.own_mark).flatten()
+}
+
+/// Returns the addresses of the stacks that `fiber` has borrowed.
+#[cfg(feature = "diagnostics")]
+pub(crate) fn ranges(fiber: &Header) -> impl Iterator<Item = Range<usize>> {
+    borrowed_stacks(fiber).map(|borrowed| borrowed.stack.range())
 }
 
 fn is_on_own_stack(fiber: &Header) -> bool {

@@ -23,6 +23,8 @@
 use std::cell::{Cell, UnsafeCell};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::num::NonZeroUsize;
+#[cfg(feature = "diagnostics")]
+use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
@@ -71,6 +73,21 @@ impl Context {
     pub(crate) fn guard_contains(&self, address: usize, class: SizeClass) -> bool {
         let yielder = self.yielder.get().addr();
         yielder != 0 && stack::guard_under(yielder, class).contains(&address)
+    }
+
+    /// Returns whether the code on the stack has begun, and has not ended.
+    #[cfg(feature = "diagnostics")]
+    pub(crate) fn is_entered(&self) -> bool {
+        !self.yielder.get().is_null()
+    }
+
+    /// Returns the addresses of the stack that can be used, if there is a stack.
+    #[cfg(feature = "diagnostics")]
+    pub(crate) fn stack_range(&self) -> Option<Range<usize>> {
+        let stack = self.stack.take()?;
+        let range = stack.range();
+        self.stack.set(Some(stack));
+        Some(range)
     }
 
     /// Returns the bytes of the stack in use when the stack pointer is near `sp_mark`, which must

@@ -29,6 +29,8 @@ use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
+#[cfg(feature = "diagnostics")]
+use std::ops::Range;
 use std::ptr;
 use std::rc::Rc;
 use std::thread;
@@ -172,6 +174,19 @@ impl Coroutine {
     pub(crate) fn set_class(&self, class: SizeClass) {
         debug_assert_eq!(self.state(), State::Fresh);
         self.class.set(class);
+    }
+
+    /// Calls `f` with the addresses of the stack of each coroutine that runs in `frame`, the
+    /// innermost first.
+    #[cfg(feature = "diagnostics")]
+    pub(crate) fn running_stacks(frame: &Frame, mut f: impl FnMut(Range<usize>)) {
+        let mut at = frame.running.get();
+        // SAFETY: coroutines on the running chain are alive: the caller of `resume` keeps each
+        // alive during the call.
+        while let Some(coroutine) = unsafe { at.as_ref() } {
+            coroutine.context.stack_range().into_iter().for_each(&mut f);
+            at = coroutine.below.get();
+        }
     }
 
     fn carries(&self, frame: &Frame) -> bool {

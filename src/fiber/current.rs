@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::fiber::frame::Frame;
 use crate::fiber::header::FiberPtr;
 use crate::fiber::shelves::Shelves;
+#[cfg(feature = "diagnostics")]
+use crate::fiber::walk::Walker;
 use crate::stack::Pool;
 
 /// The record of one thread.
@@ -34,6 +36,9 @@ pub(crate) struct ThreadState {
     /// Whether a stack with frames on it was abandoned on this thread: see
     /// [`abandoned`](crate::fiber::abandoned).
     pub(crate) abandoned_a_stack: Cell<bool>,
+    /// The walker that has resumed a fiber for a walk of its stack.
+    #[cfg(feature = "diagnostics")]
+    pub(crate) walker: Cell<*const Walker>,
     /// Memory for the next fibers' records.
     pub(crate) shelves: Shelves,
     /// The thread's number; 0 until [`thread_number`] is called.
@@ -50,6 +55,8 @@ thread_local! {
                 pool: Cell::new(std::ptr::null()),
                 inherits: Cell::new(false),
                 abandoned_a_stack: Cell::new(false),
+                #[cfg(feature = "diagnostics")]
+                walker: Cell::new(std::ptr::null()),
                 shelves: Shelves::closed(),
                 number: Cell::new(0),
             }

@@ -173,7 +173,7 @@ impl Group<'_> {
                     write!(f, " held by {holder}")?;
                 }
                 if let Some(WaitsFor::Channel(place)) = first.waits_for.first() {
-                    write!(f, " (channel made at {place})")?;
+                    write!(f, " (made at {place})")?;
                 }
                 write!(f, " at {}", first.location)?;
                 let longest = self.members.iter().filter_map(|fiber| fiber.waiting_for).max();

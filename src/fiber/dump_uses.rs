@@ -15,10 +15,10 @@ impl Dump {
     ///
     /// | field of a fiber | value |
     /// |---|---|
-    /// | `id` | `{"scheduler": 1, "number": 3}`: the number of the scheduler within the process, and that of the fiber in it |
+    /// | `id` | `{"scheduler": 1, "number": 3}`; schedulers are numbered within the process |
     /// | `name` | a string, or `null` |
     /// | `state` | `"not started"`, `"running"`, `"runnable"`, `"waiting"` or `"abandoned"` |
-    /// | `wait` | if it waits, the text of [`Activity::Waiting`](crate::Activity::Waiting); else `null` |
+    /// | `wait` | the text of [`Activity::Waiting`](crate::Activity::Waiting), or `null` |
     /// | `waits_for` | an array: see below |
     /// | `held_by` | a string, or `null` |
     /// | `location`, `spawned_at` | `{"file": "src/main.rs", "line": 3, "column": 5}` |

@@ -271,6 +271,7 @@ impl FiberPtr {
     }
 
     /// Counts one more reference, and returns it.
+    #[inline]
     pub(crate) fn to_ref(self) -> FiberRef {
         let Some(refs) = self.refs.get().checked_add(1) else {
             // Like `Rc`: only a program that forgets handles comes here, and a panic would unwind

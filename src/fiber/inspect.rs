@@ -46,6 +46,8 @@ impl FiberSnapshot {
             ends_in: None,
             stack_used: header.context.stack_used(own_mark(header)),
             stack_size: header.class.bytes(),
+            #[cfg(feature = "diagnostics")]
+            stack: None,
         }
     }
 }

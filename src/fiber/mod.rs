@@ -44,9 +44,13 @@ pub(crate) mod roster;
 pub(crate) mod shelves;
 pub(crate) mod snapshot;
 pub(crate) mod snapshot_text;
+#[cfg(feature = "diagnostics")]
+pub(crate) mod stack_groups;
 pub(crate) mod state;
 pub(crate) mod switch;
 pub(crate) mod task;
 pub(crate) mod token;
 pub(crate) mod wait_list;
 pub(crate) mod waits_for;
+#[cfg(feature = "diagnostics")]
+pub(crate) mod walk;

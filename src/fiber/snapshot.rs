@@ -11,7 +11,11 @@ use crate::fiber::brief::Brief;
 use crate::fiber::dump_tree::{FEW, Tree};
 use crate::fiber::id::FiberId;
 use crate::fiber::snapshot_text::Origin;
+#[cfg(feature = "diagnostics")]
+use crate::fiber::stack_groups;
 use crate::fiber::waits_for::WaitsFor;
+#[cfg(feature = "diagnostics")]
+use crate::stack_trace::StackTrace;
 
 /// The state of one fiber when the snapshot was taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -50,6 +54,10 @@ pub struct FiberSnapshot {
     pub stack_used: usize,
     /// The number of bytes that its stack can hold.
     pub stack_size: usize,
+    /// The native stack of the fiber, in a dump with stacks
+    /// ([`dump_with_stacks`](crate::dump_with_stacks)).
+    #[cfg(feature = "diagnostics")]
+    pub stack: Option<StackTrace>,
 }
 
 /// The activity of a fiber.
@@ -74,6 +82,7 @@ pub enum Activity {
 /// fibers it is a [tree](Dump::tree): each fiber is indented below the one that spawned it,
 /// siblings that were spawned at the same place and wait at the same place share a line, and the
 /// number of lines is bounded.
+/// In a dump with stacks, the fibers are grouped by equal stacks instead.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Dump {
@@ -125,15 +134,8 @@ pub(crate) struct Text<'a> {
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Text { dump, schedulers, few } = *self;
-        if dump.fibers.len() <= few {
-            for (i, fiber) in dump.fibers.iter().enumerate() {
-                f.write_str(if i == 0 { "  " } else { "\n  " })?;
-                fiber.write(f, Origin::Full(schedulers))?;
-            }
-        } else {
-            Tree { fibers: &dump.fibers, schedulers }.fmt(f)?;
-        }
+        self.write_fibers(f)?;
+        let dump = self.dump;
         if dump.left_out != 0 {
             write!(f, "\n  and {} more", dump.left_out)?;
         }
@@ -142,6 +144,24 @@ impl fmt::Display for Text<'_> {
             1 => f.write_str("\n  (`Handle::dump` also shows the other scheduler)"),
             n => write!(f, "\n  (`Handle::dump` also shows the {n} other schedulers)"),
         }
+    }
+}
+
+impl Text<'_> {
+    fn write_fibers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Text { dump, schedulers, few } = *self;
+        #[cfg(feature = "diagnostics")]
+        if few != 0 && stack_groups::are_walked(&dump.fibers) {
+            return stack_groups::write(f, &dump.fibers);
+        }
+        if few < dump.fibers.len() {
+            return fmt::Display::fmt(&Tree { fibers: &dump.fibers, schedulers }, f);
+        }
+        for (i, fiber) in dump.fibers.iter().enumerate() {
+            f.write_str(if i == 0 { "  " } else { "\n  " })?;
+            fiber.write(f, Origin::Full(schedulers))?;
+        }
+        Ok(())
     }
 }
 

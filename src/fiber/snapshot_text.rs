@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::fiber::snapshot::{Activity, FiberSnapshot};
+use crate::fiber::waits_for::WaitsFor;
 
 /// The most things for which a fiber waits that its line shows.
 const LISTED: usize = 3;
@@ -75,6 +76,12 @@ impl FiberSnapshot {
     fn write_targets(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(holder) = &self.held_by {
             write!(f, " held by {holder}")?;
+        }
+        match &self.waits_for[..] {
+            [WaitsFor::Channel(place)] => return write!(f, " (made at {place})"),
+            [WaitsFor::Fiber { id, name: Some(name) }] => return write!(f, " ('{name}' {id})"),
+            [WaitsFor::Fiber { id, name: None }] => return write!(f, " ({id})"),
+            _ => {}
         }
         for (i, target) in self.waits_for.iter().take(LISTED).enumerate() {
             write!(f, "{}{target}", if i == 0 { " (" } else { "; " })?;

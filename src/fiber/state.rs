@@ -71,6 +71,10 @@ impl Signals {
     /// not wait.
     pub(crate) const AT_DOOR: Signals = Signals(64);
 
+    /// The fiber was resumed for a walk of its stack, and suspends again immediately.
+    #[cfg(feature = "diagnostics")]
+    pub(crate) const WALK: Signals = Signals(128);
+
     #[inline(always)]
     pub(crate) fn is_none(self) -> bool {
         self.0 == 0
@@ -113,6 +117,8 @@ impl fmt::Debug for Signals {
             (Self::CARRIES, "carries"),
             (Self::AWAY, "away"),
             (Self::AT_DOOR, "at door"),
+            #[cfg(feature = "diagnostics")]
+            (Self::WALK, "walk"),
         ];
         let set = names.iter().filter(|(bit, _)| self.has(*bit)).map(|(_, name)| name);
         f.debug_set().entries(set).finish()

@@ -2,6 +2,8 @@
 //!
 //! Invariants:
 //! - Only the run loop calls [`resume`], on the thread's own stack, for a fiber that is suspended.
+//!   The only exception is a walk of the fiber's stack (`fiber/walk.rs`), which may be made on any
+//!   stack, and in which the fiber suspends again before it does anything else.
 //!   Only `sched/core/leave.rs` calls [`suspend`], for the fiber that runs. The caller of `suspend`
 //!   may run on a stack on top of the fiber's own: then all of these stacks are left, and the next
 //!   resume goes on in the topmost one.
@@ -32,7 +34,8 @@ where
 ///
 /// # Safety
 ///
-/// `fiber` must be suspended (or freshly created), and the caller on the thread's own stack.
+/// `fiber` must be suspended (or freshly created). The caller must be on the thread's own stack, or
+/// the fiber must suspend before it does anything else.
 #[inline(always)]
 pub(crate) unsafe fn resume(fiber: FiberPtr) -> Option<Stack> {
     // SAFETY: the caller's promise.

@@ -92,11 +92,13 @@ where
 
 /// Returns the class of stack for a fiber with this closure and output: the one that was asked for,
 /// or a larger one if moving the closure or the output could fill that.
+#[inline(always)]
 pub(crate) const fn class_for<F, T>(asked: SizeClass) -> SizeClass {
     class_for_moves(asked, mem::size_of::<F>() + mem::size_of::<T>())
 }
 
 /// Returns the class of stack for code that moves values of `moved` bytes in total.
+#[inline(always)]
 pub(crate) const fn class_for_moves(asked: SizeClass, moved: usize) -> SizeClass {
     if moved <= SMALL_VALUE || moved.saturating_mul(32) <= asked.bytes() {
         return asked;
@@ -164,8 +166,9 @@ unsafe fn take<F: FnOnce() -> T, T>(fiber: FiberPtr, to: *mut ()) {
     let stage = unsafe { &mut *stage };
     if matches!(stage, Stage::Output(_)) {
         if let Stage::Output(output) = mem::replace(stage, Stage::Empty) {
-            // SAFETY: the caller passes a place for an `Option<Outcome<T>>` that holds `None`.
-            unsafe { *to.cast::<Option<Outcome<T>>>() = Some(output) };
+            // SAFETY: the caller passes a place for an `Option<Outcome<T>>`. It holds `None`, which
+            // needs no drop.
+            unsafe { to.cast::<Option<Outcome<T>>>().write(Some(output)) };
         }
     }
 }
@@ -184,9 +187,34 @@ unsafe fn fail<F: FnOnce() -> T, T>(fiber: FiberPtr, error: Box<JoinError>) {
 
 unsafe fn dealloc<F, T>(header: *mut Header) {
     let cell = header.cast::<TaskCell<F, T>>();
-    // SAFETY: initialised by `allocate` with these types, and dropped once, with the last
-    // reference.
-    unsafe { std::ptr::drop_in_place(cell) };
+    // SAFETY: initialised by `allocate` with these types, and alive until the end of this function.
+    let is_empty = unsafe { (*cell).is_empty() };
+    if !is_empty {
+        // SAFETY: like above; this is the only drop, with the last reference.
+        unsafe { drop_cell(cell) };
+    }
     // SAFETY: allocated by `block::allocate` for this type, and not null.
     unsafe { block::free(NonNull::new_unchecked(cell)) };
+}
+
+impl<F, T> TaskCell<F, T> {
+    /// Returns whether it holds nothing that has to be dropped.
+    #[inline(always)]
+    fn is_empty(&self) -> bool {
+        // SAFETY: nothing else touches the stage during this call, which runs no user code.
+        let stage = unsafe { &*self.output.0.get() };
+        !self.header.extra_exists() && matches!(stage, Stage::Empty)
+    }
+}
+
+/// Drops a cell out of line. Most fibers leave nothing that has to be dropped.
+///
+/// # Safety
+///
+/// `cell` must be initialised, and not be used afterwards.
+#[cold]
+#[inline(never)]
+unsafe fn drop_cell<F, T>(cell: *mut TaskCell<F, T>) {
+    // SAFETY: the caller's promise.
+    unsafe { std::ptr::drop_in_place(cell) };
 }

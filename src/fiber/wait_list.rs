@@ -79,8 +79,10 @@ impl WaitList {
         let first = self.head.get();
         // SAFETY: linked nodes are alive (`Enlisted`).
         let node = unsafe { first.as_ref()? };
-        node.unlink();
-        if !node.sibling.get().is_null() {
+        // Asked before anything is written, like in `claim_front`: the compiler asks once for both.
+        let is_alone = node.sibling.get().is_null();
+        self.unlink_front(node);
+        if !is_alone {
             node.unlink_siblings();
         }
         Some(first)
@@ -133,6 +135,21 @@ impl WaitList {
         // it from there.
         let node = unsafe { fiber.waiting.get().as_ref()? };
         node.and_siblings().find(|node| ptr::eq(node.list.get(), self)).map(ptr::from_ref)
+    }
+
+    /// Takes out `node`, which is the first.
+    #[inline(always)]
+    fn unlink_front(&self, node: &WaitNode) {
+        debug_assert!(ptr::eq(node.list.get(), self) && node.prev.get().is_null());
+        let next = node.next.get();
+        self.head.set(next);
+        // SAFETY: linked nodes are alive (`Enlisted`).
+        match unsafe { next.as_ref() } {
+            Some(next) => next.prev.set(ptr::null()),
+            None => self.tail.set(ptr::null()),
+        }
+        node.list.set(ptr::null());
+        self.len.set(self.len.get() - 1);
     }
 
     /// Appends the node at `at`.

@@ -298,7 +298,7 @@
 //!     // scheduler 1 sleeps:
 //!     //   fiber 'main' (#1) is waiting for the end of its runtime at ...
 //!     //   fiber #2 is waiting for the fiber at src/main.rs:11:75
-//!     //   fiber 'consumer' (#3) is receiving on an empty channel at src/main.rs:11:60
+//!     //   fiber 'consumer' (#3) is receiving on an empty channel (made at ...) at ...
 //!     assert!(handle.dump().to_string().contains("fiber 'consumer' (#3) is receiving"));
 //!     drop(sender); // ends the wait, with an error
 //!     assert!(consumer.join().unwrap().unwrap().is_err());

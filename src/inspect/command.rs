@@ -69,7 +69,7 @@ pub(super) fn answer(command: &Command, shared: &Shared) -> String {
     match command {
         Command::Ps | Command::Watch(_) => dump().text(usize::MAX),
         Command::Tree => dump().text(0),
-        Command::Stacks => dump().text(usize::MAX),
+        Command::Stacks => dump::of_runtime_with_stacks(shared, PATIENCE).to_string(),
         Command::Stats => stats(&ask(0)),
         Command::Json => dump().to_json(),
         Command::Help => HELP.into(),

@@ -15,7 +15,7 @@ use crate::reactor::source::{Direction, Source};
 use crate::sched::lowlevel::{
     Arm as LowArm, CurrentFiber, Demands, Done, current_fiber, own_waker,
 };
-use crate::select::{Arm, Operation, sealed};
+use crate::select::{Arm, Chooser, Operation, sealed};
 
 /// A future that is ready when an operation on a descriptor would not block, returned by
 /// [`Waitable::readable`](crate::io::Waitable::readable),
@@ -124,6 +124,15 @@ impl sealed::Sealed for Readiness<'_> {}
 /// descriptor.
 impl Operation for Readiness<'_> {
     type Output = io::Result<()>;
+
+    #[inline(always)]
+    fn is_polled(&self) -> bool {
+        true
+    }
+
+    fn try_now(&mut self, _: Chooser) -> Option<io::Result<()>> {
+        unreachable!("it is polled")
+    }
 
     fn arm(&mut self) -> Arm<'_> {
         Arm::new(self)

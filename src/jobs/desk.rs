@@ -61,6 +61,8 @@ pub(crate) enum Answer {
 pub(crate) struct Request {
     /// The number of fibers of each scheduler that the dump lists.
     pub(crate) most: usize,
+    /// Whether the dump has the stacks of the fibers.
+    pub(crate) stacks: bool,
     /// Set when all schedulers have answered.
     pub(crate) complete: Event,
     /// Whether nothing waits for it, and the scheduler that answers last reports a stall.
@@ -73,14 +75,25 @@ pub(crate) struct Request {
 
 impl Request {
     pub(crate) fn new(schedulers: usize, most: usize, of_stall: bool) -> Arc<Request> {
-        Arc::new(Request {
+        Arc::new(Request::unshared(schedulers, most, of_stall))
+    }
+
+    /// Returns a request for all fibers with their stacks.
+    #[cfg(feature = "diagnostics")]
+    pub(crate) fn with_stacks(schedulers: usize) -> Arc<Request> {
+        Arc::new(Request { stacks: true, ..Request::unshared(schedulers, usize::MAX, false) })
+    }
+
+    fn unshared(schedulers: usize, most: usize, of_stall: bool) -> Request {
+        Request {
             most,
+            stacks: false,
             complete: Event::new(),
             of_stall,
             asleep: (0..schedulers).map(|_| AtomicBool::new(false)).collect(),
             missing: AtomicUsize::new(schedulers),
             answers: Mutex::new(vec![None; schedulers].into()),
-        })
+        }
     }
 
     /// Notes the answer of the scheduler `index`, which answers once. Returns whether that was the

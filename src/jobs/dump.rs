@@ -19,6 +19,8 @@ use crate::jobs::worker::Worker;
 use crate::sched::core::limit::Limit;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::deadlock::dump;
+#[cfg(feature = "diagnostics")]
+use crate::sched::deadlock::stacks;
 use crate::sched::deadlock::victim::REPORTED;
 use crate::sched::shared::mailbox::Mail;
 use crate::sched::shared::owner::Owner;
@@ -108,7 +110,7 @@ impl Handle {
 
     #[track_caller]
     fn collect_dumps(&self, request: Arc<Request>, limit: Duration) -> RuntimeDump {
-        let own = self.at_home(|sched, worker| (worker.index(), of(sched, request.most)));
+        let own = self.at_home(|sched, worker| (worker.index(), of(sched, &request)));
         ask_all(&self.shared, &request, own, limit)
     }
 }
@@ -118,6 +120,12 @@ impl Handle {
 #[cfg(all(feature = "diagnostics", feature = "net"))]
 pub(crate) fn of_runtime(shared: &Shared, most: usize, limit: Duration) -> RuntimeDump {
     ask_all(shared, &Request::new(shared.seats.len(), most, false), None, limit)
+}
+
+/// Returns a snapshot like [`of_runtime`] of all fibers, with their stacks.
+#[cfg(all(feature = "diagnostics", feature = "net"))]
+pub(crate) fn of_runtime_with_stacks(shared: &Shared, limit: Duration) -> RuntimeDump {
+    ask_all(shared, &Request::with_stacks(shared.seats.len()), None, limit)
 }
 
 /// Returns what the schedulers answer within `limit`. `own` is the index and the answer of the
@@ -139,6 +147,49 @@ fn ask_all(
         let _ = request.complete.wait_in_line(Limit::After(limit).instant(), &ASKING);
     }
     collect(shared, request, limit)
+}
+
+#[cfg(feature = "diagnostics")]
+impl Handle {
+    /// Returns a snapshot like [`dump`](Handle::dump), with the native stack of each fiber: see
+    /// [`fibra::dump_with_stacks`](crate::dump_with_stacks).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> {
+    /// fibra::Runtime::builder().threads(2).build()?.run(|| {
+    ///     let dump = fibra::Handle::current().dump_with_stacks();
+    ///     let fibers = dump.schedulers.iter().filter_map(|scheduler| scheduler.fibers.as_ref());
+    ///     assert!(fibers.flat_map(|dump| &dump.fibers).all(|fiber| fiber.stack.is_some()));
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn dump_with_stacks(&self) -> RuntimeDump {
+        self.dump_with_stacks_within(PATIENCE)
+    }
+
+    /// Returns a snapshot like [`dump_with_stacks`](Handle::dump_with_stacks), for which it waits
+    /// up to `limit`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// fibra::run(|| {
+    ///     let limit = Duration::from_millis(200);
+    ///     println!("{}", fibra::Handle::current().dump_with_stacks_within(limit));
+    /// });
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn dump_with_stacks_within(&self, limit: Duration) -> RuntimeDump {
+        self.collect_dumps(Request::with_stacks(self.shared.seats.len()), limit)
+    }
 }
 
 /// Leaves `request` at all schedulers, except for `own`, which gives its dump itself.
@@ -212,9 +263,14 @@ fn name_holders(answers: &mut [Option<Answer>]) {
     }
 }
 
-/// Returns the answer of `sched`.
-fn of(sched: &Scheduler, most: usize) -> Answer {
-    let (dump, held) = dump::with_holders(sched, most);
+/// Returns the answer of `sched` to `request`.
+fn of(sched: &Scheduler, request: &Request) -> Answer {
+    #[cfg_attr(not(feature = "diagnostics"), expect(unused_mut, reason = "no stacks are added"))]
+    let (mut dump, held) = dump::with_holders(sched, request.most);
+    #[cfg(feature = "diagnostics")]
+    if request.stacks {
+        stacks::add(sched, &mut dump);
+    }
     Answer::Fibers(dump, dump::stats_of(sched), held)
 }
 
@@ -240,7 +296,7 @@ pub(super) fn answer(sched: &Scheduler, worker: &Worker) {
     }
     sched.refresh_now();
     for request in requests {
-        give(sched, worker, &request, of(sched, request.most));
+        give(sched, worker, &request, of(sched, &request));
     }
 }
 
@@ -263,8 +319,8 @@ fn give(sched: &Scheduler, worker: &Worker, request: &Request, dump: Answer) {
 #[cold]
 pub(super) fn report_stall(sched: &Scheduler, worker: &Worker) {
     sched.refresh_now();
-    let dump = of(sched, REPORTED);
     let request = Request::new(worker.shared.seats.len(), REPORTED, true);
+    let dump = of(sched, &request);
     request.asleep[worker.index()].store(true, Ordering::Relaxed);
     ask(&worker.shared, &request, Some(worker.index()));
     give(sched, worker, &request, dump);

@@ -284,6 +284,12 @@ pub(crate) struct RemoteJoinArm<'a, T> {
 }
 
 impl<T> RemoteJoinArm<'_, T> {
+    /// Takes the result if the job has ended.
+    pub(crate) fn try_now(&mut self) -> Option<Result<T, JoinError>> {
+        let is_finished = self.handle.is_finished();
+        is_finished.then(|| self.handle.try_join().unwrap_or(Err(JoinError::Taken)))
+    }
+
     pub(crate) fn finish(self) -> Result<T, JoinError> {
         self.handle.try_join().unwrap_or(Err(JoinError::Taken))
     }

@@ -253,7 +253,10 @@ impl SchedulerDump {
             write!(f, ", {}", Queued(self.queued_jobs))?;
         }
         match &self.fibers {
-            Some(dump) => write!(f, ":\n{}", Text { dump, schedulers, few }),
+            Some(dump) => {
+                f.write_str(":\n")?;
+                fmt::Display::fmt(&Text { dump, schedulers, few }, f)
+            }
             None => Ok(()),
         }
     }

@@ -385,7 +385,7 @@ impl RuntimeBuilder {
     ///     //   fiber 'main' (#1) is asleep at src/main.rs:9:5 for 50ms
     ///     // scheduler 1 sleeps:
     ///     //   fiber 'main' (#1) is waiting for the end of its runtime at ...
-    ///     //   fiber #2 is receiving on an empty channel at src/main.rs:8:79 for 50ms
+    ///     //   fiber #2 is receiving on an empty channel (made at src/main.rs:6:44) at ...
     ///     forgotten.kill();
     /// });
     /// # Ok(())

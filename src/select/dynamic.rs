@@ -3,8 +3,9 @@
 use std::fmt;
 
 use crate::sched::core::choose;
+use crate::sched::lowlevel::current_fiber;
 use crate::select::Operation;
-use crate::select::operation::{Arm, order};
+use crate::select::choice::{Arm, order};
 
 /// A list of any number of operations, of which the first that can be done is done.
 ///
@@ -102,7 +103,9 @@ impl<'a, R> Select<'a, R> {
             let arms: Vec<_> = self.arms.iter_mut().map(|arm| arm.arm()).collect();
             let demands = Arm::demands_of(&arms);
             let mut arms: Vec<_> = arms.into_iter().map(Arm::into_inner).collect();
-            choose::choose(&mut arms, demands, order)
+            let current = current_fiber();
+            let first = choose::begin(current, arms.len(), order);
+            choose::choose(current, &mut arms, demands, first)
         };
         self.arms.swap_remove(at).finish()
     }
@@ -138,7 +141,9 @@ impl<'a, R> Select<'a, R> {
             let arms: Vec<_> = self.arms.iter_mut().map(|arm| arm.arm()).collect();
             let demands = Arm::demands_of(&arms);
             let mut arms: Vec<_> = arms.into_iter().map(Arm::into_inner).collect();
-            choose::choose_now(&mut arms, demands, order)
+            let current = current_fiber();
+            let first = choose::begin(current, arms.len(), order);
+            choose::choose_now(current, &mut arms, demands, first)
         };
         at.map(|at| self.arms.swap_remove(at).finish())
     }

@@ -13,7 +13,8 @@ use std::task::{Context, Poll};
 use crate::sched::core::choose::{Demands, Done};
 use crate::sched::futures::task;
 use crate::sched::lowlevel::{Arm as LowArm, CurrentFiber, current_fiber};
-use crate::select::operation::{Arm, Operation, sealed};
+use crate::select::choice::{Arm, Chooser};
+use crate::select::operation::{Operation, sealed};
 
 /// The operation of waiting for a future, made by [`future`].
 pub struct FutureOp<F: Future> {
@@ -55,6 +56,15 @@ impl<F: Future> sealed::Sealed for FutureOp<F> {}
 
 impl<F: Future> Operation for FutureOp<F> {
     type Output = F::Output;
+
+    #[inline(always)]
+    fn is_polled(&self) -> bool {
+        true
+    }
+
+    fn try_now(&mut self, _: Chooser) -> Option<F::Output> {
+        unreachable!("it is polled")
+    }
 
     fn arm(&mut self) -> Arm<'_> {
         Arm::new(self)

@@ -103,10 +103,34 @@ macro_rules! __select {
     };
     (@number ($biased:tt) $default:tt $numbers:tt ($([$n:tt {$pattern:tt $op:tt ($code:expr)}])+)) => {{
         let mut outputs = ($($crate::__select!(@none $n),)+);
-        let chosen = {
+        let chosen = 'choice: {
             let mut operations = ($($crate::__select!(@operation $op),)+);
+            let choice = $crate::select::Choice::<{ [$($n),+].len() }>::begin($biased);
+            let tried = !(false $(|| $crate::select::Operation::is_polled(&operations.$n))+);
+            if tried {
+                let mut at = choice.first();
+                loop {
+                    let is_done = match at {
+                        $($n => {
+                            outputs.$n = $crate::select::Operation::try_now(
+                                &mut operations.$n, choice.chooser(),
+                            );
+                            outputs.$n.is_some()
+                        })+
+                        _ => false,
+                    };
+                    if is_done {
+                        $($crate::select::Operation::drop_unwaited(operations.$n);)+
+                        break 'choice ::core::option::Option::Some(at);
+                    }
+                    match choice.after(at) {
+                        ::core::option::Option::Some(next) => at = next,
+                        ::core::option::Option::None => break,
+                    }
+                }
+            }
             let arms = [$($crate::select::Operation::arm(&mut operations.$n),)+];
-            let chosen = $crate::__select!(@choose $default arms $biased);
+            let chosen = $crate::__select!(@choose $default choice arms tried);
             match chosen {
                 $(::core::option::Option::Some($n) => {
                     outputs.$n = ::core::option::Option::Some(
@@ -143,11 +167,11 @@ macro_rules! __select {
              use recv, send, join, wait, after, at, readable, writable, future or op"
         ))
     };
-    (@choose () $arms:ident $biased:tt) => {
-        ::core::option::Option::Some($crate::select::choose($arms, $biased))
+    (@choose () $choice:ident $arms:ident $tried:ident) => {
+        ::core::option::Option::Some($choice.wait($arms, $tried))
     };
-    (@choose ($default:expr) $arms:ident $biased:tt) => {
-        $crate::select::choose_now($arms, $biased)
+    (@choose ($default:expr) $choice:ident $arms:ident $tried:ident) => {
+        if $tried { ::core::option::Option::None } else { $choice.now($arms) }
     };
     (@default ()) => { ::core::unreachable!("one of the operations was done") };
     (@default ($default:expr)) => { $default };

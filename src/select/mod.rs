@@ -34,19 +34,18 @@
 //! Nothing is allocated for up to eight operations, except for the box of a future, and if one of
 //! them has to wait at an object of [`sync`](crate::sync).
 
+mod choice;
 mod dynamic;
 mod future;
 mod macros;
 mod operation;
 mod transfer;
 
+pub use choice::{Arm, Choice, Chooser};
 pub use dynamic::Select;
 pub use future::{FutureOp, future};
-#[cfg(feature = "net")]
-pub(crate) use operation::Arm;
 pub(crate) use operation::sealed;
 pub use operation::{
-    JoinOp, Joinable, Operation, RemoteJoinOp, TimerOp, WaitOp, after, at, choose, choose_now,
-    join, wait,
+    JoinOp, Joinable, Operation, RemoteJoinOp, TimerOp, WaitOp, after, at, join, wait,
 };
 pub use transfer::{RecvOp, SendOp, Sink, Source, recv, send};

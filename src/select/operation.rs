@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use crate::fiber::exit::JoinError;
 use crate::jobs::remote_handle::{RemoteHandle, RemoteJoinArm};
 use crate::sched::api::join::{JoinArm, JoinHandle};
-use crate::sched::core::choose::{self, Demands, Done, Order};
+use crate::sched::core::choose::{Demands, Done};
 use crate::sched::lowlevel::{Arm as LowArm, CurrentFiber, current_fiber, deadline_after};
+use crate::select::choice::{Arm, Chooser};
 use crate::sync::Event;
 use crate::sync::event::EventArm;
 
@@ -41,19 +42,31 @@ pub trait Operation: sealed::Sealed {
     /// The result of the operation once it is done.
     type Output;
 
+    /// Returns whether an attempt polls, and may run user code.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn is_polled(&self) -> bool {
+        false
+    }
+
+    /// Does the operation, if it needs no wait. It must not be polled, and not be done before.
+    #[doc(hidden)]
+    fn try_now(&mut self, chooser: Chooser) -> Option<Self::Output>;
+
+    /// Drops the operation, of which `arm` was not called. Overridden where that is less work.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn drop_unwaited(self)
+    where
+        Self: Sized,
+    {
+    }
+
     #[doc(hidden)]
     fn arm(&mut self) -> Arm<'_>;
 
     #[doc(hidden)]
     fn finish(self) -> Self::Output;
-}
-
-/// A borrowed operation whose type is erased.
-#[doc(hidden)]
-#[allow(missing_debug_implementations, reason = "cannot be named by users")]
-pub struct Arm<'a> {
-    inner: &'a mut dyn LowArm,
-    demands: Demands,
 }
 
 /// The operation of joining a fiber, made by [`join`].
@@ -191,22 +204,6 @@ pub fn at(instant: Instant) -> TimerOp {
     TimerOp { micros: current_fiber().sched.micros_at(instant) }
 }
 
-#[doc(hidden)]
-#[track_caller]
-pub fn choose<const N: usize>(arms: [Arm<'_>; N], biased: bool) -> usize {
-    let demands = Arm::demands_of(&arms);
-    let mut arms = arms.map(|arm| arm.inner);
-    choose::choose(&mut arms, demands, order(biased))
-}
-
-#[doc(hidden)]
-#[track_caller]
-pub fn choose_now<const N: usize>(arms: [Arm<'_>; N], biased: bool) -> Option<usize> {
-    let demands = Arm::demands_of(&arms);
-    let mut arms = arms.map(|arm| arm.inner);
-    choose::choose_now(&mut arms, demands, order(biased))
-}
-
 /// Keeps other crates from implementing the traits of this module.
 pub(crate) mod sealed {
     pub trait Sealed {}
@@ -217,30 +214,12 @@ impl<T> sealed::Sealed for RemoteJoinOp<'_, T> {}
 impl sealed::Sealed for WaitOp<'_> {}
 impl sealed::Sealed for TimerOp {}
 
-pub(super) fn order(biased: bool) -> Order {
-    if biased { Order::Given } else { Order::Fair }
-}
-
-impl<'a> Arm<'a> {
-    /// Erases the type of `arm`. What it demands is asked here, where the compiler knows the type.
-    #[inline(always)]
-    pub(crate) fn new<A: LowArm>(arm: &'a mut A) -> Arm<'a> {
-        Arm { demands: arm.demands(), inner: arm }
-    }
-
-    /// Returns what `arms` demand together.
-    #[inline(always)]
-    pub(super) fn demands_of(arms: &[Arm<'_>]) -> Demands {
-        arms.iter().fold(Demands::NOTHING, |all, arm| all.and(arm.demands))
-    }
-
-    pub(super) fn into_inner(self) -> &'a mut dyn LowArm {
-        self.inner
-    }
-}
-
 impl<T> Operation for JoinOp<'_, T> {
     type Output = Result<T, JoinError>;
+
+    fn try_now(&mut self, chooser: Chooser) -> Option<Result<T, JoinError>> {
+        self.0.try_now(chooser.0)
+    }
 
     fn arm(&mut self) -> Arm<'_> {
         Arm::new(&mut self.0)
@@ -254,6 +233,10 @@ impl<T> Operation for JoinOp<'_, T> {
 impl<T> Operation for RemoteJoinOp<'_, T> {
     type Output = Result<T, JoinError>;
 
+    fn try_now(&mut self, _: Chooser) -> Option<Result<T, JoinError>> {
+        self.0.try_now()
+    }
+
     fn arm(&mut self) -> Arm<'_> {
         Arm::new(&mut self.0)
     }
@@ -266,6 +249,10 @@ impl<T> Operation for RemoteJoinOp<'_, T> {
 impl Operation for WaitOp<'_> {
     type Output = ();
 
+    fn try_now(&mut self, chooser: Chooser) -> Option<()> {
+        self.0.attempt(chooser.0).then_some(())
+    }
+
     fn arm(&mut self) -> Arm<'_> {
         Arm::new(&mut self.0)
     }
@@ -275,6 +262,10 @@ impl Operation for WaitOp<'_> {
 
 impl Operation for TimerOp {
     type Output = ();
+
+    fn try_now(&mut self, chooser: Chooser) -> Option<()> {
+        self.attempt(chooser.0).then_some(())
+    }
 
     fn arm(&mut self) -> Arm<'_> {
         Arm::new(self)

@@ -3,11 +3,13 @@
 //! Invariant: [`Source`] and [`Sink`] are sealed, like [`Operation`].
 
 use std::fmt;
+use std::mem;
 
 use crate::channel::queue::arm as queue;
 use crate::channel::rendezvous::arm as rendezvous;
 use crate::channel::{Channel, OneshotReceiver, Receiver, RecvError, SendError, Sender};
-use crate::select::operation::{Arm, Operation, sealed};
+use crate::select::choice::{Arm, Chooser};
+use crate::select::operation::{Operation, sealed};
 use crate::sync;
 use crate::sync::mpmc::arm as mpmc;
 
@@ -106,6 +108,7 @@ enum SendKind<'a, T> {
 ///     assert_eq!(value, 1);
 /// });
 /// ```
+#[inline]
 pub fn recv<S: Source + ?Sized>(source: &S) -> RecvOp<'_, S::Item> {
     source.recv_arm()
 }
@@ -125,6 +128,7 @@ pub fn recv<S: Source + ?Sized>(source: &S) -> RecvOp<'_, S::Item> {
 ///     assert_eq!(receiver.recv(), Ok(1));
 /// });
 /// ```
+#[inline]
 pub fn send<S: Sink + ?Sized>(sink: &S, value: S::Item) -> SendOp<'_, S::Item> {
     sink.send_arm(value)
 }
@@ -143,6 +147,22 @@ impl<T> sealed::Sealed for SendOp<'_, T> {}
 impl<T> Operation for RecvOp<'_, T> {
     type Output = Result<T, RecvError>;
 
+    #[inline(always)]
+    fn try_now(&mut self, chooser: Chooser) -> Option<Result<T, RecvError>> {
+        match &mut self.0 {
+            RecvKind::Rendezvous(arm) => arm.try_now(chooser.0),
+            RecvKind::Queue(arm) => arm.try_now(chooser.0),
+            RecvKind::Shared(arm) => arm.try_now(),
+        }
+    }
+
+    #[inline(always)]
+    fn drop_unwaited(self) {
+        // It holds a reference, and neither a waiter nor an outcome.
+        mem::forget(self);
+    }
+
+    #[inline]
     fn arm(&mut self) -> Arm<'_> {
         match &mut self.0 {
             RecvKind::Rendezvous(arm) => Arm::new(arm),
@@ -151,6 +171,7 @@ impl<T> Operation for RecvOp<'_, T> {
         }
     }
 
+    #[inline]
     fn finish(self) -> Result<T, RecvError> {
         match self.0 {
             RecvKind::Rendezvous(arm) => arm.finish(),
@@ -163,6 +184,16 @@ impl<T> Operation for RecvOp<'_, T> {
 impl<T> Operation for SendOp<'_, T> {
     type Output = Result<(), SendError<T>>;
 
+    #[inline(always)]
+    fn try_now(&mut self, chooser: Chooser) -> Option<Result<(), SendError<T>>> {
+        match &mut self.0 {
+            SendKind::Rendezvous(arm) => arm.try_now(chooser.0),
+            SendKind::Queue(arm) => arm.try_now(chooser.0),
+            SendKind::Shared(arm) => arm.try_now(),
+        }
+    }
+
+    #[inline]
     fn arm(&mut self) -> Arm<'_> {
         match &mut self.0 {
             SendKind::Rendezvous(arm) => Arm::new(arm),
@@ -171,6 +202,7 @@ impl<T> Operation for SendOp<'_, T> {
         }
     }
 
+    #[inline]
     fn finish(self) -> Result<(), SendError<T>> {
         match self.0 {
             SendKind::Rendezvous(arm) => arm.finish(),
@@ -183,6 +215,7 @@ impl<T> Operation for SendOp<'_, T> {
 impl<T> Source for Channel<T> {
     type Item = T;
 
+    #[inline]
     fn recv_arm(&self) -> RecvOp<'_, T> {
         RecvOp(RecvKind::Rendezvous(Channel::recv_arm(self)))
     }
@@ -191,6 +224,7 @@ impl<T> Source for Channel<T> {
 impl<T> Source for Receiver<T> {
     type Item = T;
 
+    #[inline]
     fn recv_arm(&self) -> RecvOp<'_, T> {
         RecvOp(RecvKind::Queue(Receiver::recv_arm(self)))
     }
@@ -199,6 +233,7 @@ impl<T> Source for Receiver<T> {
 impl<T> Source for OneshotReceiver<T> {
     type Item = T;
 
+    #[inline]
     fn recv_arm(&self) -> RecvOp<'_, T> {
         RecvOp(RecvKind::Queue(self.receiver().recv_arm()))
     }
@@ -207,6 +242,7 @@ impl<T> Source for OneshotReceiver<T> {
 impl<T> Source for sync::mpmc::Receiver<T> {
     type Item = T;
 
+    #[inline]
     fn recv_arm(&self) -> RecvOp<'_, T> {
         RecvOp(RecvKind::Shared(self.arm()))
     }
@@ -215,6 +251,7 @@ impl<T> Source for sync::mpmc::Receiver<T> {
 impl<T> Source for sync::OneshotReceiver<T> {
     type Item = T;
 
+    #[inline]
     fn recv_arm(&self) -> RecvOp<'_, T> {
         RecvOp(RecvKind::Shared(self.receiver().arm()))
     }
@@ -223,6 +260,7 @@ impl<T> Source for sync::OneshotReceiver<T> {
 impl<S: Source + ?Sized> Source for &S {
     type Item = S::Item;
 
+    #[inline]
     fn recv_arm(&self) -> RecvOp<'_, S::Item> {
         S::recv_arm(self)
     }
@@ -231,6 +269,7 @@ impl<S: Source + ?Sized> Source for &S {
 impl<T> Sink for Channel<T> {
     type Item = T;
 
+    #[inline]
     fn send_arm(&self, value: T) -> SendOp<'_, T> {
         SendOp(SendKind::Rendezvous(Channel::send_arm(self, value)))
     }
@@ -239,6 +278,7 @@ impl<T> Sink for Channel<T> {
 impl<T> Sink for Sender<T> {
     type Item = T;
 
+    #[inline]
     fn send_arm(&self, value: T) -> SendOp<'_, T> {
         SendOp(SendKind::Queue(Sender::send_arm(self, value)))
     }
@@ -247,6 +287,7 @@ impl<T> Sink for Sender<T> {
 impl<T> Sink for sync::mpmc::Sender<T> {
     type Item = T;
 
+    #[inline]
     fn send_arm(&self, value: T) -> SendOp<'_, T> {
         SendOp(SendKind::Shared(self.arm(value)))
     }
@@ -255,6 +296,7 @@ impl<T> Sink for sync::mpmc::Sender<T> {
 impl<S: Sink + ?Sized> Sink for &S {
     type Item = S::Item;
 
+    #[inline]
     fn send_arm(&self, value: S::Item) -> SendOp<'_, S::Item> {
         S::send_arm(self, value)
     }

@@ -67,6 +67,12 @@ impl Stack {
         start..start + Shape::of(self.class()).guard
     }
 
+    /// Returns the addresses that can be used.
+    #[cfg(feature = "diagnostics")]
+    pub(crate) fn range(&self) -> Range<usize> {
+        self.guard().end..self.base().get()
+    }
+
     /// Returns how many bytes can be used, between the guard and the base.
     #[cfg(test)]
     pub(crate) fn usable(&self) -> usize {

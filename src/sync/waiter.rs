@@ -14,6 +14,7 @@
 //! - No queue is locked across a wait, nor while user code runs.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
@@ -229,6 +230,11 @@ pub(super) trait Site {
         false
     }
 
+    /// Returns the place where it was made, if it is a channel.
+    fn made_at(&self) -> Option<&'static Location<'static>> {
+        None
+    }
+
     /// Whether it is a lock, which knows its owner.
     const IS_LOCK: bool = false;
 
@@ -327,6 +333,10 @@ impl<S: Site> OutsideWait for FiberWait<'_, S> {
 
     fn is_for_a_lock(&self) -> bool {
         S::IS_LOCK
+    }
+
+    fn made_at(&self) -> Option<&'static Location<'static>> {
+        self.site.made_at()
     }
 
     fn holder(&self) -> Option<Holder> {

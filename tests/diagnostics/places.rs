@@ -141,15 +141,19 @@ fn a_wait_names_its_channel_by_the_place_where_that_was_made() {
         let (_sender, receiver) = bounded::<u32>(1);
         let rendezvous = Channel::<u32>::new();
         let tasklets = stackless::Channel::<u32>::new();
+        let (_other, shared) = fibra::sync::mpmc::bounded::<u32>(1);
+        let across = stackless::SharedChannel::<u32>::new();
         let _receiver = spawn(move || receiver.recv().is_ok());
         let _sender = spawn(move || rendezvous.send(1).is_ok());
         let _tasklet = spawn(move || tasklets.receive().is_ok());
+        let _shared = spawn(move || shared.recv().is_ok());
+        let _across = spawn(move || across.receive().is_ok());
         yield_now();
         let dump = fibra::dump();
         for (i, fiber) in dump.fibers[1..].iter().enumerate() {
             let [WaitsFor::Channel(made_at)] = fiber.waits_for[..] else { panic!("{fiber}") };
             assert_eq!(place!(made_at), (file!(), line + 1 + i as u32), "{fiber}");
-            let text = format!(" on a channel (channel made at {made_at}) at ");
+            let text = format!(" (made at {made_at}) at ");
             assert!(fiber.to_string().contains(&text), "{fiber}");
         }
     });
@@ -193,7 +197,7 @@ fn a_join_names_the_fiber_and_a_sleep_the_time_that_is_left() {
             panic!("{joiner}")
         };
         assert_eq!((*of, name.as_deref()), (id, Some("sleeper")));
-        let text = format!("is waiting for a fiber to end (fiber 'sleeper' ({id})) at");
+        let text = format!("is waiting for a fiber to end ('sleeper' {id}) at");
         assert!(joiner.to_string().contains(&text), "{joiner}");
         assert_eq!(joiner.ends_in, None);
         assert_eq!(fiber(&dump, "sleeper").ends_in, Some(ms(4_998)));

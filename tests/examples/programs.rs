@@ -301,11 +301,11 @@ const DINING_PHILOSOPHERS: &str = "\
 The fork on the left first:
 Arendt leaves: deadlock: all fibers wait and nothing can wake one (see `fibra::guide::pitfalls`); the wait of fiber 'Arendt' (#6) fails (it was the last that could run):
 fiber 'main' (#1) is waiting for the fibers of its scope to end at <where> for 5s
-fiber 'Plato' (#2) is receiving on an empty channel at <where> for 4s
-fiber 'Laozi' (#3) is receiving on an empty channel at <where> for 3s
-fiber 'Hypatia' (#4) is receiving on an empty channel at <where> for 2s
-fiber 'Kant' (#5) is receiving on an empty channel at <where> for 1s
-fiber 'Arendt' (#6) is receiving on an empty channel at <where>
+fiber 'Plato' (#2) is receiving on an empty channel (made at <where> at <where> for 4s, spawned at <where> by #1
+fiber 'Laozi' (#3) is receiving on an empty channel (made at <where> at <where> for 3s, spawned at <where> by #1
+fiber 'Hypatia' (#4) is receiving on an empty channel (made at <where> at <where> for 2s, spawned at <where> by #1
+fiber 'Kant' (#5) is receiving on an empty channel (made at <where> at <where> for 1s, spawned at <where> by #1
+fiber 'Arendt' (#6) is receiving on an empty channel (made at <where> at <where>, spawned at <where> by #1
 Kant has eaten 2 times
 Hypatia has eaten 2 times
 Laozi has eaten 2 times

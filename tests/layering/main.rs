@@ -147,6 +147,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/borrowed_stack.rs", "links what stands on stacks, and gives a stack back"),
     ("src/fiber/frame.rs", "counts a reference through a thread's pointer"),
     ("src/fiber/abandoned.rs", "registers a function with the C library, and ends the process"),
+    ("src/fiber/walk.rs", "resumes fibers, and walks their frames"),
     ("src/fiber/current.rs", "follows the pointer to the thread's pool"),
     ("src/generator/core.rs", "resumes coroutines, and erases the types of generators"),
     ("src/generator/yielder.rs", "moves values between two stacks"),

@@ -204,12 +204,11 @@ pub(crate) fn stderr(output: &Output) -> String {
 pub(crate) fn without_origins(dump: &str) -> String {
     let brief = |line: &str| {
         let line = line.split(", spawned ").next().unwrap_or_default();
-        match (line.find(" (channel made"), line.find(" (fiber "), line.rfind(") at ")) {
-            (Some(from), _, Some(to)) | (None, Some(from), Some(to)) if from < to => {
-                format!("{}{}", &line[..from], &line[to + 1..])
-            }
-            _ => String::from(line),
-        }
+        let Some(to) = line.rfind(") at ").filter(|_| !line.contains(" held by ")) else {
+            return String::from(line);
+        };
+        let from = line[..to].rfind(" (").unwrap_or(to);
+        format!("{}{}", &line[..from], &line[to + 1..])
     };
     dump.split('\n').map(brief).collect::<Vec<_>>().join("\n")
 }

@@ -28,7 +28,7 @@
 //! });
 //! ```
 //!
-//! [`Panic::spawned_at`](crate::Panic::spawned_at) has the place as data. The `Display` of the error
-//! leaves it out: "the fiber panicked: no flour". A [`scope`](crate::scope) or
+//! [`Panic::spawned_at`](crate::Panic::spawned_at) has the place as data. The `Display` of the
+//! error leaves it out: "the fiber panicked: no flour". A [`scope`](crate::scope) or
 //! [`nursery`](crate::nursery) raises the panics of its fibers again where it ends, so that none is
 //! lost.

@@ -310,15 +310,20 @@ impl<T> JoinHandle<T> {
             return Err(JoinError::Itself);
         }
         target.joiner.set(Some(current.fiber));
-        let _waits = Waits(target);
-        let _deadline = by.map(|at| Deadline::arm(current, at));
+        let waits = Waits(target);
         let ended = || matches!(target.state.get(), State::Finished | State::Abandoned);
-        match wait_until(current, &JOIN, ended) {
+        let waited = match by {
+            None => wait_until(current, &JOIN, ended),
+            Some(at) => {
+                let _deadline = Deadline::arm(current, at);
+                wait_until(current, &JOIN, ended)
+            }
+        };
+        drop(waits);
+        match waited {
             Ok(()) => Ok(()),
             Err(Interrupt::TimedOut) if by.is_some() => Ok(()),
-            Err(Interrupt::Deadlock(report)) => Err(JoinError::Deadlock(report)),
-            Err(Interrupt::Killed) => Err(JoinError::CallerKilled),
-            Err(interrupt) => interrupt.into_panic(),
+            Err(interrupt) => Err(not_joined(interrupt)),
         }
     }
 
@@ -340,6 +345,18 @@ impl<T> JoinHandle<T> {
     }
 }
 
+/// Returns the error of a join whose wait was interrupted; unwinds if that is no error of a join.
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn not_joined(interrupt: Interrupt) -> JoinError {
+    match interrupt {
+        Interrupt::Deadlock(report) => JoinError::Deadlock(report),
+        Interrupt::Killed => JoinError::CallerKilled,
+        interrupt => interrupt.into_panic(),
+    }
+}
+
 /// Returns the reason why a fiber that has ended has no output: the output was taken, or the fiber
 /// was abandoned before it ever ran and still has its closure.
 #[cold]
@@ -353,6 +370,14 @@ pub(crate) struct JoinArm<'a, T> {
 }
 
 impl<T> JoinArm<'_, T> {
+    /// Takes the output if the fiber has ended, and fails if the fiber is the caller.
+    pub(crate) fn try_now(&mut self, current: CurrentFiber) -> Option<Result<T, JoinError>> {
+        if self.handle.fiber.record() == current.fiber {
+            return Some(Err(JoinError::Itself));
+        }
+        self.handle.try_join()
+    }
+
     pub(crate) fn finish(self, current: CurrentFiber) -> Result<T, JoinError> {
         if self.handle.fiber.record() == current.fiber {
             return Err(JoinError::Itself);

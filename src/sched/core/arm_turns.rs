@@ -12,7 +12,7 @@ impl Turns {
     /// The number of choices of one fiber that go from one arm to the next, as a power of two.
     const IN_ORDER: u32 = 4;
 
-    #[inline]
+    #[inline(always)]
     #[allow(clippy::cast_possible_truncation, reason = "no list of arms is so long")]
     pub(super) fn first(turn: u32, count: usize) -> usize {
         let mixed = (turn >> Turns::IN_ORDER).wrapping_mul(0x9E37_79B9);

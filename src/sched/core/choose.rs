@@ -33,7 +33,7 @@ use crate::sched::core::deadline::Deadline;
 use crate::sched::core::interrupt::{self, Interrupt};
 use crate::sched::core::leave::{leave, leave_for_external_wait};
 use crate::sched::core::park::{spend, wait_for_events, wait_until};
-use crate::sched::core::scheduler::{CurrentFiber, Scheduler, current_fiber};
+use crate::sched::core::scheduler::{CurrentFiber, Scheduler};
 use crate::sched::shared::outside::OutsideWait;
 use crate::sched::shared::ticket::{Ticket, WaitOutcome};
 
@@ -61,12 +61,12 @@ pub(crate) trait Arm {
     fn attempt(&mut self, current: CurrentFiber) -> bool;
 
     /// Returns the list in which partners find the arm while the fiber waits, and its node. Called
-    /// after `attempt`.
+    /// after `begin`.
     fn place(&self) -> Option<Place<'_>> {
         None
     }
 
-    /// Begins the wait, for arms that are not in a list.
+    /// Begins the wait. Called before `place`.
     fn begin(&self, _current: CurrentFiber) {}
 
     /// Returns what else a choice must do for this arm.
@@ -139,13 +139,25 @@ pub(crate) enum Order {
     Fair,
 }
 
-/// Does the first arm that can be done, after a wait if there is none. Returns its index. `demands`
-/// are those of all arms together.
+/// Begins a choice among `count` arms. Returns the index of the arm that is looked at first. It is
+/// called once per choice, however often the choice has to wait.
+#[inline(always)]
 #[track_caller]
-pub(crate) fn choose(arms: &mut [&mut dyn Arm], demands: Demands, order: Order) -> usize {
-    let current = current_fiber();
-    let first = first(current, arms.len(), order);
+pub(crate) fn begin(current: CurrentFiber, count: usize, order: Order) -> usize {
+    let first = first(current, count, order);
     spend(current);
+    first
+}
+
+/// Does the first arm that can be done, after a wait if there is none. Returns its index. `demands`
+/// are those of all arms together, and `first` is the index that [`begin`] has returned.
+#[track_caller]
+pub(crate) fn choose(
+    current: CurrentFiber,
+    arms: &mut [&mut dyn Arm],
+    demands: Demands,
+    first: usize,
+) -> usize {
     let polls = demands.has(Demands::POLLED);
     let _polls = polls.then(|| EndOfPolls(current));
     loop {
@@ -154,37 +166,43 @@ pub(crate) fn choose(arms: &mut [&mut dyn Arm], demands: Demands, order: Order) 
         } else {
             attempt(current, arms, first)
         };
-        if let Some(chosen) = chosen {
-            return chosen;
-        }
-        let waited = if demands.has(Demands::EXCHANGE) {
-            wait_for_all(current, arms, demands)
-        } else {
-            wait(current, arms, demands)
-        };
-        if let Some(chosen) = waited {
+        if let Some(chosen) = chosen.or_else(|| wait_for_any(current, arms, demands)) {
             return chosen;
         }
     }
 }
 
-/// Does the first arm that can be done without a wait. Returns its index.
+/// Like [`choose`], if none of the arms is polled, and each of them was just attempted.
+#[inline(never)]
 #[track_caller]
-pub(crate) fn choose_now(
+pub(crate) fn choose_by_waiting(
+    current: CurrentFiber,
     arms: &mut [&mut dyn Arm],
     demands: Demands,
-    order: Order,
+    first: usize,
+) -> usize {
+    debug_assert!(
+        !demands.has(Demands::POLLED),
+        "a polled arm was attempted outside of the choice"
+    );
+    match wait_for_any(current, arms, demands) {
+        Some(chosen) => chosen,
+        None => choose(current, arms, demands, first),
+    }
+}
+
+/// Does the first arm that can be done without a wait. Returns its index.
+pub(crate) fn choose_now(
+    current: CurrentFiber,
+    arms: &mut [&mut dyn Arm],
+    demands: Demands,
+    first: usize,
 ) -> Option<usize> {
-    let current = current_fiber();
-    let first = first(current, arms.len(), order);
-    spend(current);
     let _polls = demands.has(Demands::POLLED).then(|| EndOfPolls(current));
     attempt(current, arms, first)
 }
 
-/// Returns the index of the arm, of `count`, that is looked at first. It is called once per choice,
-/// however often the choice has to wait.
-#[inline]
+#[inline(always)]
 fn first(current: CurrentFiber, count: usize, order: Order) -> usize {
     if order == Order::Given || count < 2 {
         return 0;
@@ -227,6 +245,16 @@ impl Drop for EndOfPolls {
 }
 
 /// Waits until one of the arms is done, or should be attempted again.
+#[track_caller]
+fn wait_for_any(current: CurrentFiber, arms: &[&mut dyn Arm], demands: Demands) -> Option<usize> {
+    if demands.has(Demands::EXCHANGE) {
+        wait_for_all(current, arms, demands)
+    } else {
+        wait(current, arms, demands)
+    }
+}
+
+/// Like [`wait_for_any`], for arms that no other thread completes.
 #[track_caller]
 fn wait(current: CurrentFiber, arms: &[&mut dyn Arm], demands: Demands) -> Option<usize> {
     let mut places = Places::default();

@@ -40,30 +40,35 @@ use crate::sched::core::scheduler::{Scheduler, scheduler};
 /// Runs the closure of `fiber` and ends it. It is at the base of every fiber's stack, and does not
 /// unwind.
 pub(crate) fn root(fiber: FiberPtr) {
-    let error = run_closure(fiber);
-    if error.is_some() || fiber.extra_exists() || !fiber.has_handle.get() {
-        clean_up(fiber, error);
+    if !fiber.first_turn.get().is_none() || fiber.killed.get() {
+        run_specially(fiber);
+    } else {
+        let run = fiber.vtable.run;
+        // SAFETY: the function belongs to this fiber, which runs it once.
+        match unsafe { run(fiber) } {
+            Ok(()) if !fiber.extra_exists() && fiber.has_handle.get() => {}
+            Ok(()) => clean_up(fiber, None),
+            Err(payload) => clean_up_after_unwind(fiber, payload),
+        }
     }
     let sched = scheduler().expect("a fiber runs inside `run`");
     sched.see_off(fiber);
 }
 
-/// Runs the closure, or only drops it if the fiber may not run.
-#[inline(always)]
-fn run_closure(fiber: FiberPtr) -> Option<JoinError> {
-    if !fiber.first_turn.get().is_none() || fiber.killed.get() {
-        return run_specially(fiber);
-    }
-    let run = fiber.vtable.run;
-    // SAFETY: the function belongs to this fiber, which runs it once.
-    let result = unsafe { run(fiber) };
-    result.err().map(|payload| judge(fiber, payload))
-}
-
-/// Drops the closure if the fiber may not run it, or runs it between calls of the hooks.
+/// Cleans up after a closure that has unwound with `payload`. Apart from [`root`], whose frame would
+/// otherwise have room for the error.
 #[cold]
 #[inline(never)]
-fn run_specially(fiber: FiberPtr) -> Option<JoinError> {
+fn clean_up_after_unwind(fiber: FiberPtr, payload: Box<dyn Any + Send>) {
+    let error = judge(fiber, payload);
+    clean_up(fiber, Some(error));
+}
+
+/// Drops the closure if the fiber may not run it, or runs it between calls of the hooks, and cleans
+/// up.
+#[cold]
+#[inline(never)]
+fn run_specially(fiber: FiberPtr) {
     let error = if fiber.first_turn.get().has(FirstTurn::ON_SPARE) || fiber.killed.get() {
         Some(drop_closure(fiber))
     } else {
@@ -73,7 +78,9 @@ fn run_specially(fiber: FiberPtr) -> Option<JoinError> {
         result.err().map(|payload| judge(fiber, payload))
     };
     observe::tell_end(fiber);
-    error
+    if error.is_some() || fiber.extra_exists() || !fiber.has_handle.get() {
+        clean_up(fiber, error);
+    }
 }
 
 /// Returns the error for the joiner of `fiber`, whose closure has unwound with `payload`.

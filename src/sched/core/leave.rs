@@ -14,6 +14,8 @@ use std::panic::Location;
 use crate::fiber::carried;
 use crate::fiber::state::{Signals, State, WaitReason};
 use crate::fiber::switch;
+#[cfg(feature = "diagnostics")]
+use crate::fiber::walk;
 use crate::sched::core::scheduler::CurrentFiber;
 
 /// Takes the running fiber off its thread. Returns when it is resumed.
@@ -89,9 +91,14 @@ fn stand_aside_with_contexts(current: CurrentFiber) {
     }
 }
 
-/// Switches from the running fiber to the run loop. Returns when the fiber is resumed.
+/// Switches from the running fiber to the run loop. Returns when the fiber is resumed to go on.
 #[inline(always)]
 pub(crate) fn suspend(current: CurrentFiber) {
     // SAFETY: `current_fiber` holds the fiber that runs now.
     unsafe { switch::suspend(current.fiber) };
+    // Nearly every caller asks this next, so that it is one comparison and one branch for both.
+    #[cfg(feature = "diagnostics")]
+    if !current.fiber.signals.get().is_none() {
+        walk::when_asked(current.fiber);
+    }
 }

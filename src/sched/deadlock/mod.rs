@@ -8,13 +8,16 @@
 //! | circle | fibers of several threads, each of which waits for a lock that the next one holds |
 //! | dump | a snapshot of all fibers: what each one does, where, and since when |
 //!
-//! Reading order: [`witness`], [`victim`], [`lock_graph`], [`circles`], [`targets`], [`dump`].
+//! Reading order: [`witness`], [`victim`], [`lock_graph`], [`circles`], [`targets`], [`dump`],
+//! `stacks`.
 //!
 //! It may use `time`, `shared`, `core`, `tasklet` and `threads`.
 
 pub(crate) mod circles;
 pub(crate) mod dump;
 pub(crate) mod lock_graph;
+#[cfg(feature = "diagnostics")]
+pub(crate) mod stacks;
 pub(crate) mod targets;
 pub(crate) mod victim;
 pub(crate) mod witness;

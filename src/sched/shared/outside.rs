@@ -10,6 +10,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::mem;
+use std::panic::Location;
 
 use crate::collections::slot_table::SlotTable;
 use crate::fiber::header::FiberPtr;
@@ -38,6 +39,11 @@ pub(crate) trait OutsideWait {
     /// Returns whether the wait is for a lock.
     fn is_for_a_lock(&self) -> bool {
         false
+    }
+
+    /// Returns the place where the channel was made, if the wait is at a channel.
+    fn made_at(&self) -> Option<&'static Location<'static>> {
+        None
     }
 
     /// Returns the holder of the lock, if the wait is for a lock.

@@ -17,6 +17,7 @@
 
 use std::any::Any;
 use std::fmt;
+use std::panic::Location;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -81,9 +82,9 @@ struct Inner<T> {
 impl<T> SharedChannel<T> {
     /// Creates an open channel. Receivers are preferred.
     #[must_use]
+    #[track_caller]
     pub fn new() -> SharedChannel<T> {
-        let tally = Arc::new(Tally::default());
-        tally.handles.store(1, Ordering::SeqCst);
+        let tally = Arc::new(Tally::new(Location::caller()));
         SharedChannel { inner: Arc::new(Inner { state: Mutex::new(State::new()), tally }) }
     }
 
@@ -233,6 +234,7 @@ impl<T> Drop for SharedChannel<T> {
 }
 
 impl<T> Default for SharedChannel<T> {
+    #[track_caller]
     fn default() -> SharedChannel<T> {
         SharedChannel::new()
     }

@@ -15,6 +15,7 @@
 //!   last owner drops the waiter, which may happen under the lock of the channel.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -30,9 +31,16 @@ pub(super) struct Tally {
     pub(super) handles: AtomicUsize,
     senders: AtomicUsize,
     receivers: AtomicUsize,
+    /// The place where the channel was made, which dumps show.
+    made_at: Option<&'static Location<'static>>,
 }
 
 impl Tally {
+    /// Returns the counts of a channel that is made at `place` and has one handle.
+    pub(super) fn new(place: &'static Location<'static>) -> Tally {
+        Tally { handles: AtomicUsize::new(1), made_at: Some(place), ..Tally::default() }
+    }
+
     /// Returns the number of fibers that wait on `side`.
     pub(super) fn waiting(&self, side: Side) -> usize {
         self.of(side).load(Ordering::Acquire)
@@ -119,6 +127,10 @@ impl<T: Send> OutsideWait for Waiter<T> {
 
     fn claim(&self, outcome: WaitOutcome) -> bool {
         self.end(outcome)
+    }
+
+    fn made_at(&self) -> Option<&'static Location<'static>> {
+        self.tally.made_at
     }
 
     fn others_exist(&self) -> bool {

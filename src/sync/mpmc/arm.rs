@@ -108,11 +108,7 @@ impl<T> Entry<T> {
 
 impl<T> Arm for RecvArm<'_, T> {
     fn attempt(&mut self, _: CurrentFiber) -> bool {
-        self.outcome = match self.receiver.try_recv() {
-            Ok(value) => Some(Ok(value)),
-            Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
-            Err(TryRecvError::Empty) => None,
-        };
+        self.outcome = self.try_now();
         self.outcome.is_some()
     }
 
@@ -137,6 +133,16 @@ impl<T> Arm for RecvArm<'_, T> {
 }
 
 impl<T> RecvArm<'_, T> {
+    /// Receives without a wait, if that is possible.
+    #[inline]
+    pub(crate) fn try_now(&self) -> Option<Result<T, RecvError>> {
+        match self.receiver.try_recv() {
+            Ok(value) => Some(Ok(value)),
+            Err(TryRecvError::Closed) => Some(Err(RecvError::Closed)),
+            Err(TryRecvError::Empty) => None,
+        }
+    }
+
     pub(crate) fn finish(self) -> Result<T, RecvError> {
         let received = || self.entry.take().ok_or(RecvError::Closed);
         self.outcome.unwrap_or_else(received)
@@ -144,6 +150,19 @@ impl<T> RecvArm<'_, T> {
 }
 
 impl<T> SendArm<'_, T> {
+    /// Sends without a wait, if that is possible; fails if no receiver is left.
+    #[inline]
+    pub(crate) fn try_now(&self) -> Option<Result<(), SendError<T>>> {
+        match self.sender.try_send(self.unsent().expect("it was not sent")) {
+            Ok(()) => Some(Ok(())),
+            Err(TrySendError::Closed(value)) => Some(Err(SendError::Closed(value))),
+            Err(TrySendError::Full(value)) => {
+                self.value.set(Some(value));
+                None
+            }
+        }
+    }
+
     /// Takes the value, if it was not sent.
     fn unsent(&self) -> Option<T> {
         self.value.take().or_else(|| self.entry.take())
@@ -152,16 +171,13 @@ impl<T> SendArm<'_, T> {
 
 impl<T> Arm for SendArm<'_, T> {
     fn attempt(&mut self, _: CurrentFiber) -> bool {
-        match self.sender.try_send(self.unsent().expect("it was not sent")) {
-            Ok(()) => true,
-            Err(TrySendError::Closed(value)) => {
-                self.value.set(Some(value));
+        match self.try_now() {
+            Some(Ok(())) => true,
+            Some(Err(error)) => {
+                self.value.set(Some(error.into_inner()));
                 true
             }
-            Err(TrySendError::Full(value)) => {
-                self.value.set(Some(value));
-                false
-            }
+            None => false,
         }
     }
 

@@ -36,6 +36,7 @@
 //!   call takes the lock: they come before all others.
 
 use std::collections::VecDeque;
+use std::panic::Location;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -72,6 +73,8 @@ pub(super) struct Shared<T> {
     /// a hint.
     pub(super) stored: AtomicUsize,
     lines: Mutex<Lines<T>>,
+    /// The place where it was made, which dumps show.
+    pub(super) made_at: &'static Location<'static>,
 }
 
 /// What stands behind the ring: values, and the waiters of both sides.
@@ -85,7 +88,7 @@ pub(super) struct Lines<T> {
 }
 
 impl<T> Shared<T> {
-    pub(super) fn new(capacity: usize) -> Shared<T> {
+    pub(super) fn new(capacity: usize, made_at: &'static Location<'static>) -> Shared<T> {
         let lines = Lines {
             stored: VecDeque::new(),
             returned: VecDeque::new(),
@@ -100,6 +103,7 @@ impl<T> Shared<T> {
             home: AtomicU64::new(0),
             stored: AtomicUsize::new(0),
             lines: Mutex::new(lines),
+            made_at,
         }
     }
 

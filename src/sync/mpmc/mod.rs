@@ -61,6 +61,7 @@
 // - Neither a lock is held nor are the lines borrowed while values are dropped or waiters woken.
 
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::sync::mpmc::line::Shared;
@@ -99,13 +100,15 @@ pub use stream::{RecvStream, SendSink};
 /// assert_eq!(receiver.recv(), Ok(1));
 /// ```
 #[must_use]
+#[track_caller]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(Shared::new(capacity));
+    let shared = Arc::new(Shared::new(capacity, Location::caller()));
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
 
 /// Creates a channel that holds any number of values; a send never waits.
 #[must_use]
+#[track_caller]
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
     bounded(usize::MAX)
 }

@@ -1,5 +1,6 @@
 //! The receiving end of a channel between threads.
 
+use std::panic::Location;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -191,6 +192,10 @@ pub(super) struct Receivers<'a, T>(pub(super) &'a Shared<T>);
 
 impl<T> Site for Receivers<'_, T> {
     type Extra = Slot<T>;
+
+    fn made_at(&self) -> Option<&'static Location<'static>> {
+        Some(self.0.made_at)
+    }
 
     fn withdraw(&self, waiter: &Waiter<Slot<T>>) -> bool {
         let mut channel = self.0.lock();
