@@ -91,8 +91,14 @@ fn with_client<T: Send>(
     result.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
 }
 
+#[inline(never)]
+fn wait_in_here() {
+    fibra::park();
+    std::hint::black_box(());
+}
+
 fn some_fibers() {
-    Builder::new().name("reader").spawn(fibra::park);
+    Builder::new().name("reader").spawn(wait_in_here);
     let job = Handle::current().spawn_on(1, fibra::park);
     std::mem::forget(job);
 }
@@ -111,6 +117,15 @@ fn each_command_has_an_answer() {
         let of_first = stats.split("scheduler 1").next().unwrap();
         assert!(of_first.contains("  fibers             2\n"), "{stats}");
         assert!(stats.ends_with("queued_jobs 0\n"), "{stats}");
+        let tree = client.ask("tree");
+        let main = tree.lines().position(|line| line.starts_with("  fiber 'main' (#1) is asleep"));
+        let below = tree.lines().nth(main.unwrap() + 1).unwrap();
+        assert!(below.starts_with("    fiber 'reader' (#2) is parked at "), "{tree}");
+        let stacks = client.ask("stacks");
+        assert!(stacks.contains("wait_in_here"), "{stacks}");
+        let json = client.ask("json");
+        assert!(json.starts_with(r#"{"schedulers":[{"index":0,"#), "{json}");
+        assert!(json.contains(r#""stats":{"fibers":2,"#), "{json}");
         assert!(client.ask("help").contains("\nwatch [seconds] "));
         let unknown = client.ask("kill 2");
         assert!(unknown.starts_with("unknown command `kill 2`\nps "), "{unknown}");

@@ -6,13 +6,55 @@
 //! opens a Unix socket on which other programs of the same user can ask:
 //!
 //! ```no_run
-//! @PROGRAM@
+//! use std::io;
+//! use std::rc::Rc;
+//!
+//! use fibra::channel::{self, Receiver};
+//! use fibra::net::TcpListener;
+//! use fibra::sync::Mutex;
+//! use fibra::{Builder, Runtime};
+//!
+//! fn main() -> io::Result<()> {
+//!     let runtime = Runtime::builder().inspect("/tmp/service.sock").build()?;
+//!     runtime.run(|| {
+//!         let listener = TcpListener::bind("127.0.0.1:8090")?;
+//!         let cache = Rc::new(Mutex::new(Vec::new()));
+//!         let (_answers, database) = channel::unbounded();
+//!         Builder::new().name("refresh").spawn({
+//!             let cache = cache.clone();
+//!             move || refresh(&cache, &database)
+//!         });
+//!         loop {
+//!             let (_connection, peer) = listener.accept()?;
+//!             let cache = cache.clone();
+//!             let handler = Builder::new().name(format!("request of {peer}"));
+//!             handler.spawn(move || cache.lock().len());
+//!         }
+//!     })
+//! }
+//!
+//! fn refresh(cache: &Mutex<Vec<u32>>, database: &Receiver<u32>) {
+//!     let mut cache = cache.lock(); // held until there is an answer
+//!     cache.extend(database.recv());
+//! }
 //! ```
 //!
-//! The requests get no answer. Any program that connects to a Unix socket shows why:
+//! The requests get no answer. Any program that connects to a Unix socket shows why (long lines are
+//! broken here):
 //!
 //! ```text
-//! @PS@
+//! $ echo ps | nc -NU /tmp/service.sock
+//! scheduler 0 sleeps:
+//!   fiber 'main' (#1) is accepting a TCP connection (descriptor 6, bound to 127.0.0.1:8090)
+//!     at src/main.rs:20:48 for 4.204s
+//!   fiber 'refresh' (#2) is receiving on an empty channel (channel made at src/main.rs:14:36)
+//!     at src/main.rs:30:27 for 5.483s, spawned at src/main.rs:15:40 by #1
+//!   fiber 'request of 127.0.0.1:60798' (#3) is locking a mutex held by fiber 'refresh' (#2)
+//!     at src/main.rs:23:41 for 4.204s, spawned at src/main.rs:23:21 by #1
+//!   fiber 'request of 127.0.0.1:60800' (#4) is locking a mutex held by fiber 'refresh' (#2)
+//!     at src/main.rs:23:41 for 4.204s, spawned at src/main.rs:23:21 by #1
+//!   fiber 'request of 127.0.0.1:60812' (#5) is locking a mutex held by fiber 'refresh' (#2)
+//!     at src/main.rs:23:41 for 4.204s, spawned at src/main.rs:23:21 by #1
 //! ```
 //!
 //! Each handler waits for a lock, which `refresh` holds while it waits for an answer that does not
@@ -50,19 +92,25 @@
 //! the offsets that the script reads. Names of functions need the symbols of the program.
 //!
 //! ```text
-//! @GDB@
+//! $ gdb -p $(pidof service) -ex "source fibers.py"
+//! (gdb) fibers bt 2
+//! scheduler 1 on thread 1 (LWP 2406), 6 switches, 5 fibers:
+//!   fiber 'refresh' (#2) is receiving on an empty channel at src/main.rs:30:27 for 6.4s,
+//!     spawned at src/main.rs:15:40 by #1
+//!     #1  service::refresh
+//!     #2  service::main::{{closure}}::{{closure}}
 //! ```
 //!
 //! `fibers bt` shows the stacks of all fibers; `fibers bt 3` that of fiber #3 of each scheduler,
-//! `fibers bt 2:3` that of one scheduler, and `fibers bt full` also the functions of fibra. Stacks of suspended fibers are shown on x86-64 only;
-//! elsewhere the command lists the fibers, and shows the stacks of those that run. The table is
-//! there on Linux, Android and FreeBSD.
+//! `fibers bt 2:3` that of one scheduler, and `fibers bt full` also the functions of fibra. Stacks
+//! of suspended fibers are shown on x86-64 only; elsewhere the command lists the fibers, and shows
+//! the stacks of those that run. The table is there on Linux, Android and FreeBSD.
 //!
 //! # Core files
 //!
 //! The kernel's own core file, of an abort or a fault, is complete. `gcore`, which saves the core
-//! of a process that goes on, leaves out each mapping that has guard markers (Linux 6.13 and later),
-//! and with it the stacks of fibers: `fibers` then lists the fibers, and shows no stacks. Start the
-//! program with `FIBRA_STACK_GUARDS=mprotect` if its cores are to be saved by `gcore`: see
+//! of a process that goes on, leaves out each mapping that has guard markers (Linux 6.13 and
+//! later), and with it the stacks of fibers: `fibers` then lists the fibers, and shows no stacks.
+//! Start the program with `FIBRA_STACK_GUARDS=mprotect` if `gcore` saves its cores: see
 //! [`environment`](crate::guide::environment). Or attach gdb to the process, and use `fibers bt`
 //! there.
