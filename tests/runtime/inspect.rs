@@ -126,6 +126,9 @@ fn each_command_has_an_answer() {
         let json = client.ask("json");
         assert!(json.starts_with(r#"{"schedulers":[{"index":0,"#), "{json}");
         assert!(json.contains(r#""stats":{"fibers":2,"#), "{json}");
+        // The main fiber was spawned by the call of `run`, and not by the library.
+        let here = format!(r#""spawned_at":{{"file":"{}","#, file!());
+        assert!(json.split("\"id\"").nth(1).unwrap().contains(&here), "{json}");
         assert!(client.ask("help").contains("\nwatch [seconds] "));
         let unknown = client.ask("kill 2");
         assert!(unknown.starts_with("unknown command `kill 2`\nps "), "{unknown}");

@@ -20,6 +20,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 use std::thread;
@@ -68,7 +69,7 @@ impl<T: 'static> Visit<T> {
         });
         sched.listed.show((&raw const *sched).cast());
         // SAFETY: `f` and its output borrow nothing.
-        let main = unsafe { create_main(&sched, f) };
+        let main = unsafe { create_main(&sched, Location::caller(), f) };
         sched.main.successor.set(Some(replace_main));
         let visit = Rc::new(Visit {
             sched,

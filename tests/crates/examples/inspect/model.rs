@@ -68,8 +68,10 @@ impl Fiber {
     fn of(json: &Value) -> Fiber {
         let id = |json: &Value| (number(&json["scheduler"]), number(&json["number"]));
         let (at, spawned) = (place(&json["location"]), place(&json["spawned_at"]));
+        let holder = json["held_by"].as_str().map(|holder| format!(" held by {holder}"));
+        let holder = holder.unwrap_or_default();
         let wait = match json["wait"].as_str() {
-            Some(wait) => format!("{wait} at {at}"),
+            Some(wait) => format!("{wait}{holder} at {at}"),
             None => format!("at {at}"),
         };
         let name = json["name"].as_str().map(|name| format!(" {name}")).unwrap_or_default();

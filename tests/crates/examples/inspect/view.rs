@@ -55,12 +55,12 @@ impl View {
             ])
         });
         let widths = [
-            Constraint::Length(20),
+            Constraint::Length(24),
             Constraint::Length(8),
+            Constraint::Length(7),
             Constraint::Length(8),
-            Constraint::Length(9),
-            Constraint::Fill(3),
             Constraint::Fill(1),
+            Constraint::Length(18),
         ];
         let titles = ["fiber", "state", "waits", "stack", "for what, and where", "spawned at"];
         let header = Row::new(titles).style(Style::new().bold().reversed());
