@@ -46,15 +46,15 @@
 //! $ echo ps | nc -NU /tmp/service.sock
 //! scheduler 0 sleeps:
 //!   fiber 'main' (#1) is accepting a TCP connection (descriptor 6, bound to 127.0.0.1:8090)
-//!     at src/main.rs:20:48 for 4.204s
-//!   fiber 'refresh' (#2) is receiving on an empty channel (channel made at src/main.rs:14:36)
-//!     at src/main.rs:30:27 for 5.483s, spawned at src/main.rs:15:40 by #1
-//!   fiber 'request of 127.0.0.1:60798' (#3) is locking a mutex held by fiber 'refresh' (#2)
-//!     at src/main.rs:23:41 for 4.204s, spawned at src/main.rs:23:21 by #1
-//!   fiber 'request of 127.0.0.1:60800' (#4) is locking a mutex held by fiber 'refresh' (#2)
-//!     at src/main.rs:23:41 for 4.204s, spawned at src/main.rs:23:21 by #1
-//!   fiber 'request of 127.0.0.1:60812' (#5) is locking a mutex held by fiber 'refresh' (#2)
-//!     at src/main.rs:23:41 for 4.204s, spawned at src/main.rs:23:21 by #1
+//!     at src/main.rs:20:48 for 4.207s
+//!   fiber 'refresh' (#2) is receiving on an empty channel (made at src/main.rs:14:36)
+//!     at src/main.rs:30:27 for 6.197s, spawned at src/main.rs:15:40 by #1
+//!   fiber 'request of 127.0.0.1:37342' (#3) is locking a mutex held by fiber 'refresh' (#2)
+//!     at src/main.rs:23:41 for 4.207s, spawned at src/main.rs:23:21 by #1
+//!   fiber 'request of 127.0.0.1:37348' (#4) is locking a mutex held by fiber 'refresh' (#2)
+//!     at src/main.rs:23:41 for 4.207s, spawned at src/main.rs:23:21 by #1
+//!   fiber 'request of 127.0.0.1:37350' (#5) is locking a mutex held by fiber 'refresh' (#2)
+//!     at src/main.rs:23:41 for 4.207s, spawned at src/main.rs:23:21 by #1
 //! ```
 //!
 //! Each handler waits for a lock, which `refresh` holds while it waits for an answer that does not
@@ -78,10 +78,19 @@
 //!
 //! The program `tests/crates/examples/inspect/` of the repository
 //! connects to the socket and refreshes a view: fibers as a tree or by their longest wait, filtered
-//! by any text. `--html FILE` writes a page instead, for a report.
+//! by any text. `--html FILE` writes a page instead, for a report. (The view is cut here at the
+//! right, where it shows the place of each spawn.)
 //!
 //! ```text
-//! @VIEW@
+//! 5 fibers: 5 waiting
+//! scheduler 0 asleep: 5 spawned, 6 switches, 0 runnable, 0 timers, 2 idle stacks
+//! order: Tree, filter:   (s: order, /: filter, space: stop, q: quit)
+//! fiber                    state    waits   stack    for what, and where
+//! 1:1 main                 waiting  4.3s    4185 B   accepting a TCP connection at main.rs:20:48
+//!   1:2 refresh            waiting  6.3s    889 B    receiving on an empty channel at main.rs:30
+//!   1:3 request of 127.0.0 waiting  4.3s    1289 B   locking a mutex held by fiber 'refresh' (#2
+//!   1:4 request of 127.0.0 waiting  4.3s    1289 B   locking a mutex held by fiber 'refresh' (#2
+//!   1:5 request of 127.0.0 waiting  4.3s    1289 B   locking a mutex held by fiber 'refresh' (#2
 //! ```
 //!
 //! # gdb
@@ -94,8 +103,8 @@
 //! ```text
 //! $ gdb -p $(pidof service) -ex "source fibers.py"
 //! (gdb) fibers bt 2
-//! scheduler 1 on thread 1 (LWP 2406), 6 switches, 5 fibers:
-//!   fiber 'refresh' (#2) is receiving on an empty channel at src/main.rs:30:27 for 6.4s,
+//! scheduler 1 on thread 1 (LWP 7313), 6 switches, 5 fibers:
+//!   fiber 'refresh' (#2) is receiving on an empty channel at src/main.rs:30:27 for 7.9s,
 //!     spawned at src/main.rs:15:40 by #1
 //!     #1  service::refresh
 //!     #2  service::main::{{closure}}::{{closure}}
