@@ -258,6 +258,8 @@ class Fiber:
         pointer = memory.word(self.address + table["fiber.stack_pointer"])
         # The switch has pushed rbp, rbx and the address at which the fiber goes on.
         goes_on, rbx, rbp = (memory.word(pointer + i * 8) for i in range(3))
+        if goes_on == 0:
+            raise gdb.MemoryError("the core file has zeros in its place")
         saved = {"rip": goes_on, "rbx": rbx, "rbp": rbp, "rsp": pointer + 24}
         with Selected(thread), Suspended(saved):
             frame = gdb.newest_frame()

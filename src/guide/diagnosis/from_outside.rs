@@ -2,8 +2,8 @@
 //!
 //! # The socket
 //!
-//! A service that hangs prints nothing. [`RuntimeBuilder::inspect`](crate::RuntimeBuilder::inspect)
-//! opens a Unix socket on which other programs of the same user can ask:
+//! A service that hangs prints nothing. [`RuntimeBuilder::inspect`] opens a Unix socket on which
+//! other programs of the same user can ask:
 //!
 //! ```no_run
 //! use std::io;
@@ -76,9 +76,8 @@
 //!
 //! # A terminal view
 //!
-//! The program `tests/crates/examples/inspect/` of the repository
-//! connects to the socket and refreshes a view: fibers as a tree or by their longest wait, filtered
-//! by any text. `--html FILE` writes a page instead, for a report. (The view is cut here at the
+//! The program `tests/crates/examples/inspect/` of the repository connects to the socket and
+//! refreshes a view: fibers as a tree or by their longest wait, filtered by any text. `--html FILE` writes a page instead, for a report. (The view is cut here at the
 //! right, where it shows the place of each spawn.)
 //!
 //! ```text
@@ -123,3 +122,12 @@
 //! Start the program with `FIBRA_STACK_GUARDS=mprotect` if `gcore` saves its cores: see
 //! [`environment`](crate::guide::environment). Or attach gdb to the process, and use `fibers bt`
 //! there.
+//!
+#![cfg_attr(
+    all(feature = "diagnostics", feature = "net"),
+    doc = "[`RuntimeBuilder::inspect`]: crate::RuntimeBuilder::inspect"
+)]
+#![cfg_attr(
+    not(all(feature = "diagnostics", feature = "net")),
+    doc = "[`RuntimeBuilder::inspect`]: crate#features"
+)]
