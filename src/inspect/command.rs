@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::jobs::desk::Request;
 use crate::jobs::dump;
 use crate::jobs::runtime_dump::RuntimeDump;
 use crate::jobs::shared::Shared;
@@ -64,13 +65,14 @@ impl Command {
 
 /// Returns the answer to `command`, for which it asks the schedulers of `shared`.
 pub(super) fn answer(command: &Command, shared: &Shared) -> String {
-    let ask = |most| dump::of_runtime(shared, most, PATIENCE);
-    let dump = || ask(usize::MAX);
+    let schedulers = shared.seats.len();
+    let ask = |request| dump::of_all(shared, request, PATIENCE, None);
+    let dump = || ask(Request::new(schedulers, usize::MAX, false));
     match command {
         Command::Ps | Command::Watch(_) => dump().text(usize::MAX),
         Command::Tree => dump().text(0),
-        Command::Stacks => dump::of_runtime_with_stacks(shared, PATIENCE).to_string(),
-        Command::Stats => stats(&ask(0)),
+        Command::Stacks => ask(Request::with_stacks(schedulers)).text(usize::MAX),
+        Command::Stats => stats(&ask(Request::new(schedulers, 0, false))),
         Command::Json => dump().to_json(),
         Command::Help => HELP.into(),
         Command::Nothing => String::new(),

@@ -111,42 +111,8 @@ impl Handle {
     #[track_caller]
     fn collect_dumps(&self, request: Arc<Request>, limit: Duration) -> RuntimeDump {
         let own = self.at_home(|sched, worker| (worker.index(), of(sched, &request)));
-        ask_all(&self.shared, &request, own, limit)
+        of_all(&self.shared, request, limit, own)
     }
-}
-
-/// Returns a snapshot of all schedulers of a runtime with up to `most` fibers of each, for a thread
-/// that holds no handle.
-#[cfg(all(feature = "diagnostics", feature = "net"))]
-pub(crate) fn of_runtime(shared: &Shared, most: usize, limit: Duration) -> RuntimeDump {
-    ask_all(shared, &Request::new(shared.seats.len(), most, false), None, limit)
-}
-
-/// Returns a snapshot like [`of_runtime`] of all fibers, with their stacks.
-#[cfg(all(feature = "diagnostics", feature = "net"))]
-pub(crate) fn of_runtime_with_stacks(shared: &Shared, limit: Duration) -> RuntimeDump {
-    ask_all(shared, &Request::with_stacks(shared.seats.len()), None, limit)
-}
-
-/// Returns what the schedulers answer within `limit`. `own` is the index and the answer of the
-/// caller's scheduler, if that belongs to the runtime.
-#[track_caller]
-fn ask_all(
-    shared: &Shared,
-    request: &Arc<Request>,
-    own: Option<(usize, Answer)>,
-    limit: Duration,
-) -> RuntimeDump {
-    let _withdraws = Withdraws { shared, request };
-    ask(shared, request, own.as_ref().map(|(index, _)| *index));
-    if let Some((index, answer)) = own {
-        request.answer(index, answer);
-    }
-    if !request.complete.is_set() {
-        // An error means that the time is over, or that the fiber was killed and cannot unwind.
-        let _ = request.complete.wait_in_line(Limit::After(limit).instant(), &ASKING);
-    }
-    collect(shared, request, limit)
 }
 
 #[cfg(feature = "diagnostics")]
@@ -190,6 +156,27 @@ impl Handle {
     pub fn dump_with_stacks_within(&self, limit: Duration) -> RuntimeDump {
         self.collect_dumps(Request::with_stacks(self.shared.seats.len()), limit)
     }
+}
+
+/// Returns a snapshot of all schedulers of a runtime, for which it waits up to `limit`. `own` is the
+/// index and the answer of the caller's scheduler, if that belongs to the runtime.
+#[track_caller]
+pub(crate) fn of_all(
+    shared: &Shared,
+    request: Arc<Request>,
+    limit: Duration,
+    own: Option<(usize, Answer)>,
+) -> RuntimeDump {
+    let _withdraws = Withdraws { shared, request: &request };
+    ask(shared, &request, own.as_ref().map(|(index, _)| *index));
+    if let Some((index, answer)) = own {
+        request.answer(index, answer);
+    }
+    if !request.complete.is_set() {
+        // An error means that the time is over, or that the fiber was killed and cannot unwind.
+        let _ = request.complete.wait_in_line(Limit::After(limit).instant(), &ASKING);
+    }
+    collect(shared, &request, limit)
 }
 
 /// Leaves `request` at all schedulers, except for `own`, which gives its dump itself.

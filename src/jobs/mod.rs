@@ -26,7 +26,7 @@
 
 mod atomics;
 pub(crate) mod children;
-mod desk;
+pub(crate) mod desk;
 pub(crate) mod dump;
 pub(crate) mod error;
 pub(crate) mod handle;
