@@ -119,9 +119,14 @@
 //! The kernel's own core file, of an abort or a fault, is complete. `gcore`, which saves the core
 //! of a process that goes on, leaves out each mapping that has guard markers (Linux 6.13 and
 //! later), and with it the stacks of fibers: `fibers` then lists the fibers, and shows no stacks.
-//! Start the program with `FIBRA_STACK_GUARDS=mprotect` if `gcore` saves its cores: see
-//! [`environment`](crate::guide::environment). Or attach gdb to the process, and use `fibers bt`
-//! there.
+//! `fibers gcore FILE` saves the same file, and adds the stacks:
+//!
+//! ```text
+//! $ gdb -batch -p $(pidof service) -ex "source fibers.py" -ex "fibers gcore service.core"
+//! ```
+//!
+//! For `gcore` itself, start the program with `FIBRA_STACK_GUARDS=mprotect`: see
+//! [`environment`](crate::guide::environment).
 //!
 #![cfg_attr(
     all(feature = "diagnostics", feature = "net"),
