@@ -62,6 +62,7 @@ pub(crate) struct Request {
     /// The number of fibers of each scheduler that the dump lists.
     pub(crate) most: usize,
     /// Whether the dump has the stacks of the fibers.
+    #[cfg(feature = "diagnostics")]
     pub(crate) stacks: bool,
     /// Set when all schedulers have answered.
     pub(crate) complete: Event,
@@ -87,6 +88,7 @@ impl Request {
     fn unshared(schedulers: usize, most: usize, of_stall: bool) -> Request {
         Request {
             most,
+            #[cfg(feature = "diagnostics")]
             stacks: false,
             complete: Event::new(),
             of_stall,

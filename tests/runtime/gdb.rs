@@ -47,7 +47,8 @@ fn wait_in_a_generator() {
 fn hold_the_thread() {
     println!("ready");
     loop {
-        black_box(std::thread::sleep(ms(100)));
+        std::thread::sleep(ms(100));
+        black_box(());
     }
 }
 

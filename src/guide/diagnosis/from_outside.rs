@@ -77,8 +77,9 @@
 //! # A terminal view
 //!
 //! The program `tests/crates/examples/inspect/` of the repository connects to the socket and
-//! refreshes a view: fibers as a tree or by their longest wait, filtered by any text. `--html FILE` writes a page instead, for a report. (The view is cut here at the
-//! right, where it shows the place of each spawn.)
+//! refreshes a view: fibers as a tree or by their longest wait, filtered by any text. `--html FILE`
+//! writes a page instead, for a report. (The view is cut here at the right, where it shows the
+//! place of each spawn.)
 //!
 //! ```text
 //! 5 fibers: 5 waiting
