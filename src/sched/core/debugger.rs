@@ -70,6 +70,10 @@ struct Card {
     /// 0 if its clock is virtual.
     started: AtomicU64,
     /// The kernel's number of the thread, where there is one.
+    #[cfg_attr(
+        not(any(target_os = "linux", target_os = "android")),
+        allow(dead_code, reason = "debuggers read it")
+    )]
     thread_number: AtomicU32,
 }
 
