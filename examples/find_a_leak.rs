@@ -1,19 +1,21 @@
 //! "Why does it grow?": the difference of two dumps names the line that spawns fibers which never
 //! end.
 //!
-//! A server handles requests. For each of them a fiber waits in order to log when the request has
-//! ended, and ends itself when the sender of its channel is dropped. But requests that fail leave
-//! their sender in a table. No fiber is stuck forever by any rule that a deadlock report could
-//! find, and each dump alone shows fibers that wait, as fibers do.
+//! A server handles requests. For each of them a fiber waits until the request has ended, in order
+//! to log that, and ends when the sender of its channel is dropped. But requests that fail leave
+//! their sender in a table. This is no deadlock, because the server goes on, and one dump alone
+//! shows fibers that wait.
 //!
 //! 1. `Dump::difference` compares a dump with an earlier one: what grew, by the place of the spawn
 //!    and the place of the wait.
-//! 2. The dump itself is a tree with one line for fibers that are alike, however many they are: who
-//!    spawned them, in which channel they wait, and for how long at most.
+//! 2. The dump itself is a tree with one line for fibers that are alike, however many there are:
+//!    where they were spawned, at which channel they wait, and for how long at most.
 //!
 //! ```text
 //! $ cargo run --release --example find_a_leak
-//! after 22000 requests 2001 fibers have grown to 22001; ...
+//! from 502 to 20502 fibers:
+//! +20000 (500 before, 20500 after): receiving on an empty channel at examples/find_a_leak.rs:...
+//! ...
 //! ```
 //!
 //! The clock is virtual: the seconds take no time, and the run is the same each time.

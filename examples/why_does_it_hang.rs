@@ -2,10 +2,9 @@
 //! dump for a program that only waits.
 //!
 //! 1. Every fiber waits and nothing can wake one. fibra notices that, and the wait that completes
-//!    the deadlock fails with a report: what each fiber waits for, where, for how long, and where it
-//!    was spawned. Here a
-//!    worker waits for the end of a queue whose sender is still held. `recv` returns the report as
-//!    an error.
+//!    the deadlock fails with a report: what each fiber waits for, where, for how long, and where
+//!    it was spawned. Here a worker waits for the end of a queue whose sender is still held. `recv`
+//!    returns the report as an error.
 //! 2. Two fibers lock two mutexes in opposite order. `lock` returns no `Result`, so its wait panics
 //!    with the report, which also names the holder of each lock.
 //! 3. A fiber waits for a timer, a socket or another thread: that is no deadlock, so nothing is
@@ -17,7 +16,7 @@
 //! 1 a queue that no one closes
 //! deadlock: all fibers wait and nothing can wake one (see `fibra::guide::pitfalls`); ...
 //!   fiber 'main' (#1) is waiting for a fiber to end ('worker' #2) at ...
-//!   fiber 'worker' (#2) is receiving on an empty channel (made at ...) at ..., spawned at ... by #1
+//!   fiber 'worker' (#2) is receiving on an empty channel (made at ...) at ..., spawned at ...
 //! ...
 //! ```
 //!

@@ -385,6 +385,7 @@ mod sched;
 mod stack;
 #[cfg(feature = "diagnostics")]
 mod stack_trace;
+mod watchdog;
 
 pub use fiber::dump_difference::{DumpChange, DumpDifference};
 pub use fiber::exit::JoinError;
@@ -420,5 +421,7 @@ pub use sched::deadlock::dump::{Stats, dump, stats};
 #[cfg(feature = "diagnostics")]
 pub use sched::deadlock::stacks::dump_with_stacks;
 pub use sched::threads::remote::Unparker;
+#[cfg(feature = "net")]
+pub use signal::attendant::dump_on_sigquit;
 #[cfg(feature = "diagnostics")]
 pub use stack_trace::{StackFrame, StackTrace};

@@ -18,6 +18,7 @@ use crate::fiber::panic_hook::install_panic_hook;
 use crate::reactor::driver::Driver;
 use crate::runtime::Runtime;
 use crate::sched::api::run::{self, refuse_nesting};
+use crate::signal::attendant::{Program, dump_on_sigquit};
 use crate::signal::{self, Action, Presses, Signal};
 
 /// The exit status of an interrupted program. By the convention of shells: 128 plus the signal
@@ -46,6 +47,10 @@ const INTERRUPTED: u8 = 130;
 /// If `SIGINT` is ignored when the program starts, it stays ignored: shells without job control
 /// start background programs that way. After `main` has returned, Ctrl-C has the effect that it had
 /// before.
+///
+/// If the program has not ended two seconds after the first Ctrl-C, it writes to standard error for
+/// which fibers it waits. In a build with debug assertions, `SIGQUIT` writes a dump of all fibers:
+/// see [`dump_on_sigquit`].
 ///
 /// Under `panic = "abort"` nothing can be unwound. After the first Ctrl-C, waits of the main fiber
 /// that return a `Result` fail, and the exit status is that of the value which the main fiber then
@@ -147,8 +152,13 @@ where
     if let Err(error) = Driver::open_for_signals(&runtime.scheduler) {
         panic!("fibra could not start: {error}");
     }
-    let presses =
-        Arc::new(Presses::new(runtime.scheduler.accept_kill_request(), i32::from(INTERRUPTED)));
+    if cfg!(debug_assertions) {
+        // An error only means that there will be no dumps.
+        let _ = dump_on_sigquit();
+    }
+    let program = Program::begin();
+    let request = runtime.scheduler.accept_kill_request();
+    let presses = Arc::new(Presses::new(request, program.clone(), i32::from(INTERRUPTED)));
     let subscription = signal::subscribe(Signal::SIGINT, Action::EndMain(presses.clone()));
     let _subscription = match subscription {
         Ok(subscription) => subscription,
@@ -156,7 +166,9 @@ where
             panic!("fibra could not handle {}: {error}", Signal::SIGINT)
         }
     };
-    match runtime.run_to_its_end(f) {
+    let ended = runtime.run_to_its_end(f);
+    program.ended();
+    match ended {
         Ok(value) => value.report(),
         Err(JoinError::Killed | JoinError::KilledFor(_)) if presses.any() => {
             ExitCode::from(INTERRUPTED)

@@ -104,6 +104,55 @@ const TESTS: &[(&str, fn())] = &[
         program.interrupt();
         program.ends_with(130);
     }),
+    ("a_program_that_does_not_end_tells_for_what_it_waits", || {
+        let mut program = Program::start("in a destructor");
+        program.expect("ready");
+        program.interrupt();
+        program.expect("closing");
+        program.expect_error("fibra: Ctrl-C: the main fiber was killed 2s ago");
+        program.expect_error("fiber 'main' (#1) is ");
+        program.interrupt();
+        program.ends_with(130);
+    }),
+    ("sigquit_dumps_the_fibers_and_the_program_continues", || {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        let mut program = Program::start("sleeping");
+        program.expect("ready");
+        program.quit();
+        program.expect_error("fibra: SIGQUIT: the fibers of all schedulers:");
+        program.expect_error("fiber 'main' (#1) is asleep at tests/main_sigint.rs:");
+        program.interrupt();
+        program.expect("dropped: main");
+        program.expect("dropped: other");
+        let (status, _) = program.wait();
+        assert_eq!(status.code(), Some(130));
+    }),
+    ("sigquit_shows_a_fiber_that_holds_its_thread_and_the_second_ends_it", || {
+        if !cfg!(debug_assertions) {
+            return;
+        }
+        let mut program = Program::start("computing, without an end");
+        program.expect("ready");
+        program.quit();
+        program.expect_error("fibra: SIGQUIT: the fibers of all schedulers:");
+        program.expect_error(" is held by fiber 'main' (#1):");
+        #[cfg(all(feature = "diagnostics", target_os = "linux"))]
+        program.expect_error("computing_without_an_end");
+        program.quit();
+        let (status, _) = program.wait();
+        assert_eq!(status.signal(), Some(libc::SIGQUIT));
+    }),
+    ("an_ignored_sigquit_stays_ignored", || {
+        let mut program = Program::start_with("ignoring it", libc::SIG_IGN);
+        program.expect("ready");
+        program.quit();
+        program.quit();
+        program.tell("go on");
+        program.expect("told: go on");
+        assert_eq!(program.ends_with(0), "");
+    }),
     ("the_fibers_of_all_threads_are_unwound", || {
         let mut program = Program::start("on two threads");
         program.expect("ready");
@@ -410,11 +459,16 @@ impl Program {
 
     fn start_with(scene: &str, disposition: libc::sighandler_t) -> Program {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.env(SCENE, scene).env_remove("RUST_BACKTRACE");
+        command.env(SCENE, scene).env_remove("RUST_BACKTRACE").env("FIBRA_HOG_LIMIT", "off");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let set = move || {
-            // SAFETY: the call is async-signal-safe, and installs no handler.
-            let _ = unsafe { libc::signal(libc::SIGINT, disposition) };
+            // SAFETY: the calls are async-signal-safe, and install no handler.
+            unsafe {
+                libc::signal(libc::SIGINT, disposition);
+                libc::signal(libc::SIGQUIT, disposition);
+                let no_core = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+                libc::setrlimit(libc::RLIMIT_CORE, &no_core);
+            }
             Ok(())
         };
         // SAFETY: between fork and exec the closure makes only one system call.
@@ -441,6 +495,25 @@ impl Program {
         kill_process(Pid::from_child(&self.child), rustix::process::Signal::INT).unwrap();
     }
 
+    fn quit(&self) {
+        kill_process(Pid::from_child(&self.child), rustix::process::Signal::QUIT).unwrap();
+    }
+
+    /// Reads its standard error up to a line that contains `text`. Returns what was read.
+    #[track_caller]
+    fn expect_error(&mut self, text: &str) -> String {
+        let (mut read, stderr) = (Vec::new(), self.child.stderr.as_mut().unwrap());
+        loop {
+            let mut byte = [0];
+            let lines = String::from_utf8_lossy(&read);
+            assert_ne!(stderr.read(&mut byte).unwrap(), 0, "no {text:?} in {lines}");
+            if byte[0] == b'\n' && lines.lines().last().is_some_and(|line| line.contains(text)) {
+                return lines.into_owned();
+            }
+            read.push(byte[0]);
+        }
+    }
+
     #[track_caller]
     fn tell(&mut self, text: &str) {
         // In one write: the program may end as soon as it has read a part.
@@ -461,7 +534,9 @@ impl Program {
     fn ends_with(&mut self, code: i32) -> String {
         let (status, errors) = self.wait();
         assert_eq!(status.code(), Some(code), "{errors}");
-        assert!(code != 130 || errors.is_empty(), "{errors}");
+        // On a busy machine an end may take so long that there is a note about it.
+        let is_note = errors.starts_with("fibra: Ctrl-C: the main fiber was killed 2s ago");
+        assert!(code != 130 || errors.is_empty() || is_note, "{errors}");
         errors
     }
 }

@@ -8,9 +8,12 @@ pub(crate) struct Parts {
     pub(crate) resident: usize,
     /// The page tables that describe it.
     pub(crate) tables: usize,
+    /// The addresses that are mapped, touched or not.
+    #[allow(dead_code, reason = "for the benchmark of limits")]
+    pub(crate) addresses: usize,
 }
 
-/// Returns the resident bytes, and those of the page tables that describe them.
+/// Returns what this process holds.
 pub(crate) fn parts() -> Parts {
     let status = fs::read_to_string("/proc/self/status").expect("Linux has this file");
     let bytes = |field: &str| -> usize {
@@ -19,11 +22,11 @@ pub(crate) fn parts() -> Parts {
         let kilobytes = number.and_then(|number| number.parse::<usize>().ok());
         kilobytes.expect("a field with a number") * 1024
     };
-    Parts { resident: bytes("VmRSS:"), tables: bytes("VmPTE:") }
+    Parts { resident: bytes("VmRSS:"), tables: bytes("VmPTE:"), addresses: bytes("VmSize:") }
 }
 
-/// Returns the sum of both: the memory that a fiber or thread really takes.
+/// Returns the resident bytes and their page tables: the memory that fibers or threads really take.
 pub(crate) fn held() -> usize {
-    let Parts { resident, tables } = parts();
+    let Parts { resident, tables, .. } = parts();
     resident + tables
 }

@@ -1,8 +1,8 @@
 //! Measures what it costs to switch between tasks, fibers beside futures, in one run.
 //!
 //! ```text
-//! cargo run --release --example switch_cost                  a few minutes
-//! cargo run --release --example switch_cost -- --quick       about twenty seconds, rough
+//! cargo run --release --example switch_cost                  some minutes
+//! cargo run --release --example switch_cost -- --quick       half a minute, rough
 //! cargo run --release --example switch_cost -- --out FILE    writes the page to FILE
 //! ```
 //!
@@ -11,12 +11,14 @@
 //! `benches/peers/switch_cost.sh` has built its program.
 //!
 //! Reading order: `plan` (the measurements), `workloads` (the work and its answers), `contenders`
-//! (one file per library), `measure` (the method), `table`, `page` and `charts` (the result).
+//! (one file per library), `measure` (the method), `table`, `page`, `charts` and `curve`
+//! (the result).
 
 #[path = "../broken_pipe/mod.rs"]
 mod broken_pipe;
 mod charts;
 mod contenders;
+mod curve;
 mod machine;
 mod measure;
 mod page;

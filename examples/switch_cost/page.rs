@@ -4,8 +4,9 @@
 //! that they stay true on a machine where another contender is faster.
 
 use crate::Measured;
-use crate::charts::{self, Axis, Bar, Line, escape};
+use crate::charts::{self, Bar, escape};
 use crate::contenders::{self, Kind};
+use crate::curve::{self, Axis, Line};
 use crate::machine::{BUSY, Machine};
 use crate::measure::Outcome;
 use crate::plan::{Chart, Curve, Effort, Group, Unit};
@@ -29,17 +30,17 @@ pub(crate) fn render(
 
     page += &section(prose::floor(), &bar_chart(measured, Chart::Floor));
     page += &section(prose::depth(), &bar_chart(measured, Chart::Depth));
-    page += &section(prose::returning(), &curve(measured, Curve::Returning));
+    page += &section(prose::returning(), &curve_chart(measured, Curve::Returning));
     page += &section(prose::spawn_join(), &bar_chart(measured, Chart::SpawnJoin));
     page += &section(prose::rendezvous(), &bar_chart(measured, Chart::Rendezvous));
     page += &section(prose::buffered(), &bar_chart(measured, Chart::Buffered));
     page += &section(prose::memory(), &bar_chart(measured, Chart::Memory));
 
     page += &prose::growth(machine);
-    page += &section(prose::yields(), &curve(measured, Curve::Yield));
-    page += &section(prose::messages(), &curve(measured, Curve::Message));
-    page += &section(prose::bursts(), &curve(measured, Curve::Burst));
-    page += &section(prose::parked(), &curve(measured, Curve::Parked));
+    page += &section(prose::yields(), &curve_chart(measured, Curve::Yield));
+    page += &section(prose::messages(), &curve_chart(measured, Curve::Message));
+    page += &section(prose::bursts(), &curve_chart(measured, Curve::Burst));
+    page += &section(prose::parked(), &curve_chart(measured, Curve::Parked));
 
     page += &prose::both_sides(&numbers);
     page += &prose::method(effort);
@@ -114,7 +115,7 @@ fn bar_chart(measured: &[Measured], chart: Chart) -> String {
     charts::bars(&group.title, &bars)
 }
 
-fn curve(measured: &[Measured], of: Curve) -> String {
+fn curve_chart(measured: &[Measured], of: Curve) -> String {
     let mut lines: Vec<Line> = Vec::new();
     for (group, outcomes) in measured {
         let Chart::Point { curve, at } = group.chart else { continue };
@@ -142,7 +143,7 @@ fn curve(measured: &[Measured], of: Curve) -> String {
         Curve::Burst => ("nanoseconds per task of a burst over their number", "ns", Axis::Tasks),
         Curve::Parked => ("bytes per waiting task over their number", "B", Axis::Tasks),
     };
-    charts::curve(title, unit, axis, &lines)
+    curve::draw(title, unit, axis, &lines)
 }
 
 /// Returns the dashes of a line: colour alone must not be what distinguishes two lines.

@@ -13,9 +13,9 @@ use crate::workloads::{RETURNING_DEPTHS, Workload};
 /// The time that the run may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// About twenty seconds: rough figures.
+    /// Half a minute: rough figures.
     Quick,
-    /// A few minutes.
+    /// Some minutes.
     Full,
 }
 

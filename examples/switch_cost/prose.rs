@@ -54,7 +54,7 @@ pub(crate) fn returning() -> Section {
                of the fiber, and the one that suspends it. The further ones go to the same \
                addresses as those of the fiber before, as long as all fibers run the same code. \
                With no call in between both match, which is why fibra's waits are inlined into their caller. \
-               No code around the switch can restore the match: only a switch by jumps would.",
+               Code around the switch cannot restore the match (<code>ARCHITECTURE.md</code> lists what was tried): only a switch by jumps would.",
         caption: "A hundred tasks. Stacks: functions that are never inlined, one of its own for each level. \
                   Futures, boxed: each call allocates its future and is entered again at each \
                   wake; plain: the compiler merges the calls into one state machine. The axis has \

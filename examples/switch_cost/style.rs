@@ -64,7 +64,7 @@ text.other { fill: var(--quiet); }
 .line.future { stroke: var(--future); }
 .line.second { stroke: var(--second); }
 .line.third { stroke: var(--third); }
-.line.spread { stroke-width: 1.75; }
+.line.spread { stroke-width: 1.5; opacity: 0.75; }
 .line.other { stroke: var(--other); }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .halo { stroke: var(--paper); stroke-width: 4.5; fill: none; opacity: 0.8; }

@@ -42,8 +42,8 @@ pub(crate) enum Workload {
     SkynetDepthFirst { leaves: u64 },
     /// A tree of tasks with `leaves` leaves, each parent spawning all its children first.
     SkynetBreadthFirst { leaves: u64 },
-    /// `tasks` tasks are spawned, each of which yields once, so that all live at the same time; then
-    /// all are joined. The first time in a process, whose memory is new.
+    /// `tasks` tasks are spawned, each of which yields once, so that all live at the same time;
+    /// then all are joined. The first time in a process, whose memory is new.
     FirstBurst { tasks: u64 },
     /// The same, `bursts` times in a row. A burst that is not counted comes before.
     LaterBursts { tasks: u64, bursts: u64 },

@@ -17,6 +17,7 @@ use crate::channel::queue::{Receiver, Sender, bounded};
 /// });
 /// ```
 #[must_use]
+#[track_caller]
 pub fn oneshot<T>() -> (OneshotSender<T>, OneshotReceiver<T>) {
     let (sender, receiver) = bounded(1);
     (OneshotSender { sender }, OneshotReceiver { receiver })

@@ -15,6 +15,7 @@
 //! - [`publish`]: the fence between a publication and a look, and the places that use it.
 //! - `publish_model`: models of two threads that do so, for tests.
 //! - [`run_ring`]: the order in which fibers run.
+//! - [`shared_counter`]: a counter that other threads may read while it changes.
 //! - [`slot_table`]: values behind generation-checked keys; a stale key finds nothing.
 //! - [`timing_wheel`]: deadlines in the order in which they fall due.
 //! - [`words`]: a short queue for messages of other threads that are one word.
@@ -31,6 +32,7 @@ pub(crate) mod publish;
 #[cfg(test)]
 pub(crate) mod publish_model;
 pub(crate) mod run_ring;
+pub(crate) mod shared_counter;
 pub(crate) mod slot_table;
 pub(crate) mod timing_wheel;
 pub(crate) mod words;

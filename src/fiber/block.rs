@@ -1,17 +1,17 @@
 //! Memory for fibers' records, from the thread's shelves or the global allocator.
 //!
 //! Invariants:
-//! - Blocks come from the global allocator, and those of a shelf all have one layout. Types that
-//!   fit no shelf go to the allocator directly. So a block may be freed with or without a shelf,
-//!   however it was allocated.
+//! - Each type has its place: those that fit a shelf always come from that shelf, and the others
+//!   from the global allocator.
 
 #![allow(unsafe_code, reason = "allocates")]
 
-use std::alloc;
+use std::alloc::{self, Layout};
 use std::ptr::NonNull;
 
-use crate::fiber::current::ThreadState;
-use crate::fiber::shelves::{Shelf, layout};
+use crate::fiber::current::{self, ThreadState};
+use crate::fiber::shelves::Shelf;
+use crate::stack::Pool;
 
 /// Allocates memory for a `T`, not initialised. The caller frees it with [`free`].
 #[inline(always)]
@@ -26,11 +26,16 @@ pub(crate) fn allocate<T>() -> NonNull<T> {
 #[inline(never)]
 fn fresh<T>() -> NonNull<T> {
     const { assert!(size_of::<T>() != 0, "an allocation needs a size") };
+    let shelved = ThreadState::with(|thread| thread.shelves.of::<T>().map(Shelf::take_from_next));
+    if let Some(block) = shelved {
+        return block.cast();
+    }
+    let layout = Layout::new::<T>();
     // SAFETY: the size of the layout is not zero: checked above.
-    let block = unsafe { alloc::alloc(layout::<T>()) };
+    let block = unsafe { alloc::alloc(layout) };
     match NonNull::new(block) {
         Some(block) => block.cast(),
-        None => alloc::handle_alloc_error(layout::<T>()),
+        None => alloc::handle_alloc_error(layout),
     }
 }
 
@@ -38,15 +43,26 @@ fn fresh<T>() -> NonNull<T> {
 ///
 /// # Safety
 ///
-/// `at` must come from [`allocate`] with this type, and must not be used again.
+/// `at` must come from [`allocate`] with this type, on this thread, and must not be used again.
 #[inline(always)]
 pub(crate) unsafe fn free<T>(at: NonNull<T>) {
     let block = at.cast::<u8>();
-    if ThreadState::with(|thread| thread.shelves.of::<T>().is_some_and(|shelf| shelf.put(block))) {
-        return;
+    // SAFETY: a type has one shelf, so `allocate` took the block from there. The rest is the
+    // caller's promise.
+    let give = |shelf: &Shelf| unsafe { shelf.give(block) };
+    match ThreadState::with(|thread| thread.shelves.of::<T>().map(give)) {
+        Some(false) => {}
+        Some(true) => look_after_memory(),
+        // SAFETY: without a shelf `allocate` used the global allocator with this layout.
+        None => unsafe { alloc::dealloc(block.as_ptr(), Layout::new::<T>()) },
     }
-    // SAFETY: `allocate` used this layout for this type, even if the block came from the shelf.
-    unsafe { alloc::dealloc(block.as_ptr(), layout::<T>()) };
+}
+
+/// Makes the scheduler look after unused memory at the ends of periods.
+#[cold]
+#[inline(never)]
+fn look_after_memory() {
+    current::try_with_pool(Pool::stir);
 }
 
 #[cfg(all(test, sanitized))]

@@ -43,6 +43,9 @@ pub(crate) struct Context {
     yielder: Cell<*const Yielder<(), ()>>,
 }
 
+/// The base of the stack of a context that has just been entered for the first time.
+pub(crate) struct Base(*const Yielder<(), ()>);
+
 impl Context {
     pub(crate) fn empty() -> Context {
         Context {
@@ -102,27 +105,34 @@ impl Context {
         }
     }
 
-    /// Puts `entry` on `stack`, to run when the context is first entered.
+    /// Puts `entry` on `stack`, to run when the context is first entered. It gets the base of the
+    /// stack, with which it must call [`begin`](Context::begin) before anything else.
+    ///
+    /// The words that `entry` has captured are copied with one load when it begins. If they are
+    /// more than one, that load waits until the stores of all of them have reached the cache, which
+    /// takes longer than a switch.
     ///
     /// # Safety
     ///
     /// - The context must be empty, and must neither move nor die before it has ended.
     /// - `entry` must not unwind.
     #[inline(always)]
-    pub(crate) unsafe fn create(&self, stack: Stack, entry: impl FnOnce() + 'static) {
+    pub(crate) unsafe fn create(&self, stack: Stack, entry: impl FnOnce(Base) + 'static) {
         // SAFETY: the copy is used for its addresses only, and is never dropped: the stack itself
         // has one owner, `self.stack`.
         let view = StackView(ManuallyDrop::new(unsafe { std::ptr::read(&stack) }));
         self.stack.set(Some(stack));
-        let to = &raw const self.yielder;
-        let coroutine = Coroutine::with_stack(view, move |yielder: &Yielder<(), ()>, ()| {
-            // SAFETY: the context has not moved and is alive: the caller's promise.
-            unsafe { (*to).set(yielder) };
-            entry();
-        });
+        let coroutine =
+            Coroutine::with_stack(view, move |yielder: &Yielder<(), ()>, ()| entry(Base(yielder)));
         // SAFETY: the context is empty (the caller's promise), so no reference to the slot exists,
         // and nothing is overwritten that would have to be dropped.
         unsafe { (*self.coroutine.get()).write(coroutine) };
+    }
+
+    /// Records the base of the stack on which the code of this context has begun to run.
+    #[inline(always)]
+    pub(crate) fn begin(&self, base: Base) {
+        self.yielder.set(base.0);
     }
 
     /// Runs the code on the stack until it suspends or ends. Returns the stack if it has ended.

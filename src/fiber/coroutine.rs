@@ -228,8 +228,14 @@ impl Coroutine {
         let _ = self.frame.set(frame);
         self.top.set(self);
         self.status.set(Status::Suspended);
+        let context = &raw const self.context;
+        let begin = move |base| {
+            // SAFETY: the coroutine has not moved, and is alive (the caller's promise).
+            unsafe { (*context).begin(base) };
+            entry();
+        };
         // SAFETY: a fresh coroutine's context is empty; the rest is the caller's promise.
-        unsafe { self.context.create(stack, entry) };
+        unsafe { self.context.create(stack, begin) };
         Ok(())
     }
 

@@ -23,7 +23,7 @@ pub struct DumpDifference {
 }
 
 /// The number of fibers of one kind, before and after: those that were spawned at one place, and
-/// that wait or last waited at one place.
+/// that wait at one place, or are ready.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct DumpChange {
@@ -31,7 +31,7 @@ pub struct DumpChange {
     pub spawned_at: &'static Location<'static>,
     /// The activity of these fibers.
     pub activity: Activity,
-    /// The place where they wait or last waited.
+    /// The place where they wait; where they were spawned, if they are ready.
     pub location: &'static Location<'static>,
     /// Their number in the first dump.
     pub before: usize,
@@ -66,12 +66,13 @@ impl DumpDifference {
 }
 
 fn kind(fiber: &FiberSnapshot) -> Kind {
-    // Fibers that run or are about to are one kind: which of them runs is chance.
-    let activity = match fiber.activity {
-        Activity::Running => Activity::Runnable,
-        other => other,
-    };
-    (fiber.spawned_at, activity, fiber.location)
+    match fiber.activity {
+        // One kind, wherever they last waited: which of them runs, or is about to, is chance.
+        Activity::Running | Activity::Runnable => {
+            (fiber.spawned_at, Activity::Runnable, fiber.spawned_at)
+        }
+        activity => (fiber.spawned_at, activity, fiber.location),
+    }
 }
 
 impl DumpChange {
@@ -115,12 +116,7 @@ impl fmt::Display for DumpChange {
         write!(f, "{:+} ({before} before, {after} after): ", self.growth())?;
         match self.activity {
             Activity::NotStarted => f.write_str("have not run yet")?,
-            Activity::Running | Activity::Runnable if location == &self.spawned_at => {
-                f.write_str("can run")?;
-            }
-            Activity::Running | Activity::Runnable => {
-                write!(f, "can run, last waited at {location}")?;
-            }
+            Activity::Running | Activity::Runnable => f.write_str("can run")?,
             Activity::Waiting(text) => write!(f, "{text} at {location}")?,
             Activity::Abandoned => write!(f, "abandoned at {location}")?,
         }

@@ -21,7 +21,7 @@ use std::panic::Location;
 
 use crate::fiber::id::FiberId;
 use crate::fiber::snapshot::{Activity, FiberSnapshot};
-use crate::fiber::snapshot_text::{Origin, is_worth_it};
+use crate::fiber::snapshot_text::{Origin, Place, is_worth_it};
 use crate::fiber::waits_for::WaitsFor;
 
 /// The number of fibers up to which a dump has one line for each, in the order of their spawns.
@@ -175,7 +175,7 @@ impl Group<'_> {
                 if let Some(WaitsFor::Channel(place)) = first.waits_for.first() {
                     write!(f, " (made at {place})")?;
                 }
-                write!(f, " at {}", first.location)?;
+                write!(f, " at {}", Place(first.location))?;
                 let longest = self.members.iter().filter_map(|fiber| fiber.waiting_for).max();
                 if let Some(longest) = longest.filter(|&time| is_worth_it(time)) {
                     write!(f, ", the longest for {longest:?}")?;
@@ -201,12 +201,19 @@ impl Group<'_> {
     }
 }
 
+/// The most characters of a name in a range.
+const LONGEST_NAME: usize = 40;
+
 /// A fiber, as one end of a range: "'writer' (#3)".
 struct Short<'a>(&'a FiberSnapshot);
 
 impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0.name {
+            Some(name) if LONGEST_NAME < name.chars().count() => {
+                let start: String = name.chars().take(LONGEST_NAME).collect();
+                write!(f, "'{start}'.. {}", self.0.id)
+            }
             Some(name) => write!(f, "'{name}' {}", self.0.id),
             None => self.0.id.fmt(f),
         }

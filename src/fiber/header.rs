@@ -20,20 +20,24 @@
 //! - All fields are touched by the fiber's own OS thread only. Nothing here is atomic.
 //! - The record of an abandoned fiber is never freed: the scheduler never drops its reference, so
 //!   pointers to the record that are left in lists of other owners stay valid.
-//! - The first 64 bytes are what a switch touches. The order of the fields is deliberate.
+//! - The first 64 bytes are what a switch and a wake read, and records are aligned so that these
+//!   are one cache line. The order of the fields is deliberate.
 
 #![allow(unsafe_code, reason = "reference counting over a type-erased allocation")]
 
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::fmt;
+use std::mem;
 use std::ops::Deref;
 use std::panic::Location;
 use std::ptr::NonNull;
+use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::collections::slot_table::Key;
 use crate::collections::timing_wheel::TimerKey;
 use crate::fiber::cancel_scope::CancelScope;
+use crate::fiber::chunk::LINE;
 use crate::fiber::context::Context;
 use crate::fiber::exit::JoinError;
 use crate::fiber::extra::Extra;
@@ -60,7 +64,7 @@ pub(crate) struct VTable {
 /// The record of one fiber.
 #[repr(C)]
 pub(crate) struct Header {
-    // -- touched by every switch ------------------------------------------------------------
+    // -- touched by every switch: one cache line --------------------------------------------
     /// The suspended call stack. Initialised while `state` is neither `New` nor `Finished`.
     pub(crate) context: Context,
     /// The ticket with which the fiber's valid entry in the run ring was queued.
@@ -68,14 +72,14 @@ pub(crate) struct Header {
     pub(crate) state: Cell<State>,
     /// The flags that the fiber's next wait reads. There are none nearly always.
     pub(crate) signals: Cell<Signals>,
-    /// Whether a [`JoinHandle`](crate::JoinHandle) may still take the output.
-    pub(crate) has_handle: Cell<bool>,
-    /// Whether `Fiber::kill` (or the end of the frame) has asked this fiber to end.
-    pub(crate) killed: Cell<bool>,
+    /// Whether an `unpark` waits for the next `park`, and whether that must list the fiber.
+    pub(crate) token: ParkToken,
+    /// Whether the fiber was woken as a task since its future was last polled.
+    pub(crate) woken: Cell<bool>,
     /// An address near the stack pointer at the last suspend: what to prefetch.
     pub(crate) sp_mark: Cell<usize>,
 
-    // -- touched by every park --------------------------------------------------------------
+    // -- written by every park --------------------------------------------------------------
     pub(crate) reason: Cell<&'static WaitReason>,
     /// The place where it waits or last waited; until its first wait, where it was spawned.
     pub(crate) location: Cell<&'static Location<'static>>,
@@ -96,6 +100,10 @@ pub(crate) struct Header {
     pub(crate) class: SizeClass,
     /// The number of times that a kill has been raised in this fiber.
     pub(crate) raised: Cell<u16>,
+    /// Whether a [`JoinHandle`](crate::JoinHandle) may still take the output.
+    pub(crate) has_handle: Cell<bool>,
+    /// Whether `Fiber::kill` (or the end of the frame) has asked this fiber to end.
+    pub(crate) killed: Cell<bool>,
     /// Whether the exit of a scope, at which the fiber waits, has met a deadlock, or the end of a
     /// time limit in a destructor. It has killed the children then, and can do no more.
     pub(crate) children_killed: Cell<bool>,
@@ -103,10 +111,6 @@ pub(crate) struct Header {
     pub(crate) in_external_wait: Cell<bool>,
     /// What its first turn must do besides running the closure.
     pub(crate) first_turn: Cell<FirstTurn>,
-    /// Whether an `unpark` waits for the next `park`, and whether that must list the fiber.
-    pub(crate) token: ParkToken,
-    /// Whether the fiber was woken as a task since its future was last polled.
-    pub(crate) woken: Cell<bool>,
     /// The number of times that it has chosen among several things; it wraps.
     pub(crate) choices: Cell<u32>,
     /// The fiber that waits in `join` for this one.
@@ -128,6 +132,9 @@ pub(crate) struct Header {
     pub(crate) parent: Parent,
 }
 
+/// A park only writes to the second line, and need not wait for it.
+const _: () = assert!(cfg!(sanitized) || mem::offset_of!(Header, reason) <= LINE);
+
 impl Header {
     /// Returns a header with one reference, which belongs to the scheduler.
     #[inline(always)]
@@ -142,8 +149,8 @@ impl Header {
             ticket: Cell::new(0),
             state: Cell::new(State::New),
             signals: Cell::new(Signals::NONE),
-            has_handle: Cell::new(false),
-            killed: Cell::new(false),
+            token: ParkToken::new(),
+            woken: Cell::new(false),
             sp_mark: Cell::new(0),
             reason: Cell::new(&WaitReason::NOT_STARTED),
             location: Cell::new(location),
@@ -156,11 +163,11 @@ impl Header {
             key: Cell::new(Key::from_bits(u64::MAX)),
             class,
             raised: Cell::new(0),
+            has_handle: Cell::new(false),
+            killed: Cell::new(false),
             children_killed: Cell::new(false),
             in_external_wait: Cell::new(false),
             first_turn: Cell::new(FirstTurn::NONE),
-            token: ParkToken::new(),
-            woken: Cell::new(false),
             choices: Cell::new(0),
             joiner: Cell::new(None),
             owner: Cell::new(std::ptr::null()),
@@ -203,7 +210,33 @@ impl Header {
         // this function, `peek_extra` and `extra_exists` are the only accesses, and `f` calls none
         // of them.
         let extra = unsafe { &mut *self.extra.get() };
-        f(extra.get_or_insert_default())
+        f(extra.get_or_insert_with(|| {
+            let new = Box::default();
+            // A signal handler that finds the pointer must find the fields: see `peek_name`.
+            compiler_fence(Ordering::Release);
+            new
+        }))
+    }
+
+    /// Copies the beginning of the fiber's name to `into`. Returns its length, which is 0 for a
+    /// fiber without a name.
+    ///
+    /// A signal handler may call this on the fiber's own thread, after the fiber has started: the
+    /// name is set before that, and does not change.
+    pub(crate) fn peek_name(&self, into: &mut [u8]) -> usize {
+        let extra = self.extra.get().cast::<*const Extra>();
+        // SAFETY: an optional box is a pointer that may be null. It is read whole, even if the
+        // handler has interrupted `with_extra`, which writes it once.
+        let extra = unsafe { extra.read_volatile() };
+        if extra.is_null() {
+            return 0;
+        }
+        // SAFETY: the pointer is that of a live box, whose fields were written before it. Only this
+        // field is referred to. Nothing writes it once the fiber has started.
+        let Some(name) = (unsafe { &(*extra).name }) else { return 0 };
+        let len = name.len().min(into.len());
+        into[..len].copy_from_slice(&name.as_bytes()[..len]);
+        len
     }
 
     /// Runs `f` on the rarely needed part if there is one. `f` must not run user code.
@@ -321,7 +354,7 @@ impl FiberRef {
     /// Returns the pointer, and leaves the reference counted. [`FiberPtr::into_ref`] is the
     /// inverse.
     pub(crate) fn into_ptr(self) -> FiberPtr {
-        std::mem::ManuallyDrop::new(self).0
+        mem::ManuallyDrop::new(self).0
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod brief;
 pub(crate) mod cancel;
 pub(crate) mod cancel_scope;
 pub(crate) mod carried;
+pub(crate) mod chunk;
 pub(crate) mod context;
 pub(crate) mod coroutine;
 pub(crate) mod coroutine_status;

@@ -125,6 +125,25 @@ impl Panic {
         }
     }
 
+    /// Returns its payload, and the fiber that panicked if it is that of a fiber.
+    pub(crate) fn into_parts(self) -> (Box<dyn Any + Send>, Option<Origin>) {
+        match self.0 {
+            Payload::OfFiber(of) => {
+                let (payload, origin) = *of;
+                (payload.into_box(), Some(origin))
+            }
+            payload => (payload.into_box(), None),
+        }
+    }
+
+    pub(crate) fn from_parts(payload: Box<dyn Any + Send>, origin: Option<Origin>) -> Panic {
+        let Panic(payload) = Panic::new(payload);
+        match origin {
+            Some(origin) => Panic(Payload::OfFiber(Box::new((payload, origin)))),
+            None => Panic(payload),
+        }
+    }
+
     fn origin(&self) -> Option<&Origin> {
         match &self.0 {
             Payload::OfFiber(of) => Some(&of.1),
@@ -162,11 +181,11 @@ impl Panic {
     /// report if the panic is not that of a fiber: "a job".
     #[cold]
     pub(crate) fn report_unjoined(self, whose: impl fmt::Display) {
-        let who = match self.origin() {
+        let subject = match self.origin() {
             Some(origin) => format!("{origin},"),
             None => whose.to_string(),
         };
-        report_lost(format_args!("{who} panicked and was not joined"), self.into_payload());
+        report_lost(format_args!("{subject} panicked and was not joined"), self.into_payload());
     }
 
     /// Returns the text of the panic: the payload, if that is a string, like std's panic hook

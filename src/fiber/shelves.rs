@@ -1,48 +1,72 @@
-//! The free lists of used blocks of one thread. A spawn that follows the end of another fiber takes
-//! the block that the other has just left, which is still in the cache. With `malloc` and `free`
-//! instead, these took a fifth of the time of a spawn and join.
+//! The memory of one thread for the records of fibers. A spawn that follows the end of another
+//! fiber takes the block that the other has just left, which is still in the cache. Memory that is
+//! not needed any more goes back to the system.
 //!
 //! ```text
-//!   shelf.first --> | next | . . . |   | next | . . . |   | null | . . . |     free blocks
-//!                       \______________^    \_____________^
+//!   first --> free blocks of the current chunk
+//!   full                 chunks without free blocks, which are in no list
+//!   partial --> [ ] [ ]  chunks with both: used up one after the other
+//!   unused  --> [ ] [ ]  chunks without records: kept for the next burst, given back by halves
 //! ```
 //!
 //! Invariants:
-//! - The blocks of a shelf were allocated by the global allocator with the layout of the shelf.
-//! - The shelves belong to one thread, are open during a `run`, and empty otherwise: no destructor
-//!   of a thread-local is needed.
+//! - A chunk is current, or full, or in `partial`, or in `unused`.
+//! - `first` is the list of free blocks of the current chunk, which is taken and given without a
+//!   look at the chunk. Without a current chunk it is empty.
+//! - The fullest chunks, those that a record has left last, are used first, so that the others
+//!   become unused.
+//! - Records belong to their thread, like the handles that refer to them, so blocks are given back
+//!   to the shelf from which they come.
+//! - The shelves are open during a `run`. They hold no unused chunk otherwise: no destructor of a
+//!   thread-local is needed. A chunk in which a record is left when its thread ends is never freed,
+//!   and neither is the record.
 
 #![allow(unsafe_code, reason = "links free memory, and gives it back")]
 
-use std::alloc::{self, Layout};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
-/// The layout for records whose closure and output are a word or two. The last cache line, with the
-/// origin of the fiber and the closure, is touched at the start and the end of the fiber only.
-const SMALL: Layout = Layout::new::<[u64; 25]>();
+use crate::fiber::chunk::{self, ChunkPtr, LINE, List};
+use crate::stack::Tended;
 
-/// The layout for records whose closure and output are up to 16 words larger.
-const MEDIUM: Layout = Layout::new::<[u64; 41]>();
+/// The size of blocks for records whose closure and output are up to eight words. The last cache
+/// line, with the closure, is touched at the start and the end of the fiber only.
+const SMALL: usize = 4 * LINE;
 
-/// The number of blocks of each layout that are kept for the next spawns: 50 KiB and 82 KiB. Under
-/// a sanitizer none is kept: it must see each block freed, to find uses after that.
-const MOST: u32 = if cfg!(sanitized) { 0 } else { 256 };
+/// The size of blocks for records whose closure and output are up to 16 words larger.
+const MEDIUM: usize = 6 * LINE;
 
-/// Used blocks of one thread.
+/// The number of unused chunks of each size that an open shelf keeps however long nothing needs
+/// them.
+const FLOOR: usize = 2;
+
+/// The most chunks that are given back without a look at anything else. Freeing their pages takes
+/// about 0.1 ms.
+const SLICE: usize = 64;
+
+/// The memory for records of one thread.
 #[derive(Debug)]
 pub(crate) struct Shelves {
     small: Shelf,
     medium: Shelf,
 }
 
-/// Used blocks of one layout.
+/// The memory for blocks of one size.
 #[derive(Debug)]
 pub(crate) struct Shelf {
-    layout: Layout,
+    /// The size of its blocks.
+    size: usize,
     first: Cell<*mut u8>,
-    /// The number of blocks for which there is room; 0 while the shelf is closed.
-    room: Cell<u32>,
+    current: Cell<Option<ChunkPtr>>,
+    partial: List,
+    unused: List,
+    /// The number of chunks in `unused`.
+    count: Cell<usize>,
+    /// The lowest value of `count` in this period.
+    lowest: Cell<usize>,
+    /// The number of chunks of `unused` that will be given back.
+    leaving: Cell<usize>,
+    is_open: Cell<bool>,
 }
 
 impl Shelves {
@@ -51,20 +75,21 @@ impl Shelves {
     }
 
     pub(crate) fn open(&self) {
-        self.small.room.set(MOST);
-        self.medium.room.set(MOST);
+        self.each(|shelf| shelf.is_open.set(true));
     }
 
-    /// Gives all blocks back to the allocator, and takes no more.
+    /// Gives all unused memory back to the allocator, and keeps none from now on.
     pub(crate) fn close(&self) {
-        self.small.close();
-        self.medium.close();
+        self.each(Shelf::close);
     }
 
-    /// Returns the shelf for blocks that hold a `T`; `None` if they fit no shelf.
+    /// Returns the shelf for blocks that hold a `T`; `None` if they fit no shelf. Under a sanitizer
+    /// none does: it must see each block freed, to find uses after that.
     #[inline(always)]
     pub(crate) fn of<T>(&self) -> Option<&Shelf> {
-        if fits::<T>(SMALL) {
+        if cfg!(sanitized) {
+            None
+        } else if fits::<T>(SMALL) {
             Some(&self.small)
         } else if fits::<T>(MEDIUM) {
             Some(&self.medium)
@@ -72,56 +97,191 @@ impl Shelves {
             None
         }
     }
+
+    /// Returns whether there is memory left to give back that was not needed in the last period.
+    pub(crate) fn is_giving_back(&self) -> bool {
+        self.small.leaving.get() != 0 || self.medium.leaving.get() != 0
+    }
+
+    /// Gives all unused chunks back to the system.
+    pub(crate) fn trim(&self) {
+        self.each(|shelf| shelf.give_back(usize::MAX));
+    }
+
+    fn each(&self, f: impl Fn(&Shelf)) {
+        f(&self.small);
+        f(&self.medium);
+    }
+}
+
+impl Tended for Shelves {
+    fn end_period(&self) {
+        self.each(Shelf::end_period);
+    }
+
+    fn give_slice_back(&self) -> bool {
+        self.each(|shelf| shelf.give_back(shelf.leaving.get().min(SLICE)));
+        self.is_giving_back()
+    }
+
+    fn is_stirred(&self) -> bool {
+        self.small.is_stirred() || self.medium.is_stirred()
+    }
 }
 
 impl Shelf {
-    const fn closed(layout: Layout) -> Shelf {
-        Shelf { layout, first: Cell::new(ptr::null_mut()), room: Cell::new(0) }
-    }
-
-    fn close(&self) {
-        while let Some(block) = self.take() {
-            // SAFETY: blocks on the shelf were allocated with this layout and belong to it alone.
-            unsafe { alloc::dealloc(block.as_ptr(), self.layout) };
+    const fn closed(size: usize) -> Shelf {
+        Shelf {
+            size,
+            first: Cell::new(ptr::null_mut()),
+            current: Cell::new(None),
+            partial: List::new(),
+            unused: List::new(),
+            count: Cell::new(0),
+            lowest: Cell::new(0),
+            leaving: Cell::new(0),
+            is_open: Cell::new(false),
         }
-        self.room.set(0);
     }
 
+    /// Takes the free block that was given last to the current chunk.
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<NonNull<u8>> {
         let first = NonNull::new(self.first.get())?;
-        // SAFETY: a block on the shelf begins with the address of the next (`put`).
-        self.first.set(unsafe { first.cast::<*mut u8>().read() });
-        self.room.set(self.room.get() + 1);
+        // SAFETY: the block is free, and was linked when it was carved or given.
+        self.first.set(unsafe { chunk::next(first) });
         Some(first)
     }
 
-    /// Keeps `block`, which must be of this shelf's layout, unless the shelf is full or closed.
-    /// Returns whether it was kept.
+    /// Takes a block when [`take`](Shelf::take) finds none.
+    pub(crate) fn take_from_next(&self) -> NonNull<u8> {
+        loop {
+            if let Some(block) = self.take() {
+                return block;
+            }
+            let free = self.current.get().map_or(ptr::null_mut(), ChunkPtr::lend_free);
+            self.first.set(free);
+            if free.is_null() {
+                self.change_chunk();
+            }
+        }
+    }
+
+    /// Makes another chunk the current one, which is full or missing.
+    fn change_chunk(&self) {
+        if let Some(full) = self.current.get() {
+            full.note_full();
+        }
+        let next = self.partial.pop().or_else(|| self.pop_unused());
+        let next = next.unwrap_or_else(|| ChunkPtr::allocate(self.size));
+        self.current.set(Some(next));
+    }
+
+    /// Takes a block back. Returns whether the ends of periods matter to the shelf from now on.
+    ///
+    /// # Safety
+    ///
+    /// `block` must come from this shelf, and must not be used again.
     #[inline(always)]
-    pub(crate) fn put(&self, block: NonNull<u8>) -> bool {
-        let room = self.room.get();
-        if room == 0 {
+    pub(crate) unsafe fn give(&self, block: NonNull<u8>) -> bool {
+        // SAFETY: all blocks of a shelf were carved from chunks.
+        let of = unsafe { ChunkPtr::of(block) };
+        if self.current.get() != Some(of) {
+            // SAFETY: the caller's promises.
+            return unsafe { self.give_to_other(of, block) };
+        }
+        // SAFETY: nothing uses the block any more (the caller's promise).
+        unsafe { chunk::link(block, self.first.get()) };
+        self.first.set(block.as_ptr());
+        false
+    }
+
+    /// # Safety
+    ///
+    /// Those of [`give`](Shelf::give); `block` must be one of `chunk`, which is not current.
+    #[inline(never)]
+    unsafe fn give_to_other(&self, chunk: ChunkPtr, block: NonNull<u8>) -> bool {
+        let was_full = chunk.is_full();
+        // SAFETY: the block was in use until now (the caller's promise). The list of free ones is
+        // lent for the current chunk only.
+        unsafe { chunk.give(block) };
+        if was_full {
+            self.partial.push(chunk);
+        }
+        if !chunk.is_unused() {
             return false;
         }
-        // SAFETY: the block is large enough and aligned for an address, and nothing uses it.
-        unsafe { block.cast::<*mut u8>().write(self.first.get()) };
-        self.first.set(block.as_ptr());
-        self.room.set(room - 1);
-        true
+        self.partial.remove(chunk);
+        self.keep_or_free(chunk)
+    }
+
+    /// Takes a chunk that has become unused. Returns whether the shelf keeps more than it would
+    /// keep forever.
+    #[cold]
+    fn keep_or_free(&self, chunk: ChunkPtr) -> bool {
+        if !self.is_open.get() {
+            // SAFETY: the chunk is unused, and was just taken out of its list.
+            unsafe { chunk.free(false) };
+            return false;
+        }
+        chunk.reset();
+        self.unused.push(chunk);
+        self.count.set(self.count.get() + 1);
+        self.is_stirred()
+    }
+
+    fn pop_unused(&self) -> Option<ChunkPtr> {
+        let chunk = self.unused.pop()?;
+        let count = self.count.get() - 1;
+        self.count.set(count);
+        self.lowest.set(self.lowest.get().min(count));
+        self.leaving.set(self.leaving.get().min(count));
+        Some(chunk)
+    }
+
+    fn is_stirred(&self) -> bool {
+        FLOOR < self.count.get()
+    }
+
+    /// The number that is always unused in a period is what nothing has needed in it.
+    fn end_period(&self) {
+        let count = self.count.get();
+        let unneeded = self.lowest.replace(count).min(count);
+        let stay = if unneeded <= FLOOR { 0 } else { unneeded / 2 };
+        let most = count.saturating_sub(FLOOR);
+        self.leaving.set((unneeded - stay).min(most));
+    }
+
+    /// Gives up to `most` unused chunks back to the system.
+    fn give_back(&self, most: usize) {
+        for _ in 0..most.min(self.count.get()) {
+            let left = self.leaving.get().saturating_sub(1);
+            if let Some(chunk) = self.pop_unused() {
+                // SAFETY: the chunk is unused, and in no list any more.
+                unsafe { chunk.free(true) };
+            }
+            self.leaving.set(left.min(self.count.get()));
+        }
+    }
+
+    fn close(&self) {
+        self.is_open.set(false);
+        self.give_back(usize::MAX);
+        let Some(chunk) = self.current.take() else { return };
+        // SAFETY: `first` holds all free blocks of the chunk that is current.
+        unsafe { chunk.restore_free(self.first.replace(ptr::null_mut())) };
+        if chunk.is_unused() {
+            // SAFETY: it is unused, and the current chunk is in no list.
+            unsafe { chunk.free(false) };
+        } else if !chunk.is_full() {
+            self.partial.push(chunk);
+        }
     }
 }
 
-const fn fits<T>(block: Layout) -> bool {
-    size_of::<T>() <= block.size() && align_of::<T>() <= block.align()
+pub(crate) const fn fits<T>(block: usize) -> bool {
+    size_of::<T>() <= block && align_of::<T>() <= LINE
 }
 
-pub(crate) const fn layout<T>() -> Layout {
-    if fits::<T>(SMALL) {
-        SMALL
-    } else if fits::<T>(MEDIUM) {
-        MEDIUM
-    } else {
-        Layout::new::<T>()
-    }
-}
+#[cfg(test)]
+mod tests;

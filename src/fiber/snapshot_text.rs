@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::panic::Location;
 use std::time::Duration;
 
 use crate::fiber::snapshot::{Activity, FiberSnapshot};
@@ -57,7 +58,7 @@ impl FiberSnapshot {
             Activity::Waiting(text) => {
                 write!(f, " is {text}")?;
                 self.write_targets(f)?;
-                write!(f, " at {}", self.location)?;
+                write!(f, " at {}", Place(self.location))?;
                 if let Some(waiting_for) = self.waiting_for.filter(|&time| is_worth_it(time)) {
                     write!(f, " for {waiting_for:?}")?;
                 }
@@ -127,6 +128,20 @@ impl FiberSnapshot {
     /// Returns whether it is the main fiber of its scheduler.
     fn is_main(&self) -> bool {
         self.id.number() == 1
+    }
+}
+
+/// A place in a source. That of std is shown without the folder in which std was built. (A wait in
+/// generic code of std, such as `BufReader::read_line`, has a place in std, because std does not
+/// pass its caller on.)
+pub(crate) struct Place(pub(crate) &'static Location<'static>);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.0.file();
+        let of_std = ["library/std/src/", "library/core/src/", "library/alloc/src/"];
+        let shown = of_std.iter().find_map(|start| file.find(start)).map_or(file, |at| &file[at..]);
+        write!(f, "{shown}:{}:{}", self.0.line(), self.0.column())
     }
 }
 

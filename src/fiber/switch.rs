@@ -26,8 +26,12 @@ pub(crate) unsafe fn create<E>(fiber: FiberPtr, stack: Stack, entry: E)
 where
     E: FnOnce(FiberPtr) + 'static,
 {
+    let begin = move |base| {
+        fiber.context.begin(base);
+        entry(fiber);
+    };
     // SAFETY: the caller's promises; a fiber's record does not move.
-    unsafe { fiber.context.create(stack, move || entry(fiber)) };
+    unsafe { fiber.context.create(stack, begin) };
 }
 
 /// Runs `fiber` until it suspends or ends. Returns its stack if it has ended.

@@ -79,11 +79,12 @@ impl WaitList {
         let first = self.head.get();
         // SAFETY: linked nodes are alive (`Enlisted`).
         let node = unsafe { first.as_ref()? };
-        // Asked before anything is written, like in `claim_front`: the compiler asks once for both.
-        let is_alone = node.sibling.get().is_null();
-        self.unlink_front(node);
-        if !is_alone {
-            node.unlink_siblings();
+        // Asked before anything is written, so that the compiler asks once, here or in
+        // `claim_front`.
+        if node.sibling.get().is_null() {
+            self.unlink_front(node);
+        } else {
+            node.unlink_with_siblings();
         }
         Some(first)
     }
@@ -109,7 +110,7 @@ impl WaitList {
             if node.sibling.get().is_null() || node.fiber.pass_gate() {
                 return true;
             }
-            node.unlink_siblings();
+            node.unlink_with_siblings();
         }
         false
     }
@@ -227,7 +228,7 @@ impl WaitNode {
 
     #[cold]
     #[inline(never)]
-    fn unlink_siblings(&self) {
+    fn unlink_with_siblings(&self) {
         self.and_siblings().for_each(WaitNode::unlink);
     }
 

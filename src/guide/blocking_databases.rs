@@ -154,8 +154,9 @@
 //! limit of [`OwnedPool::call_timeout`] includes that wait. Connections that no call uses are
 //! closed after [ten minutes](crate::blocking::OwnedPoolBuilder::idle_timeout).
 //!
-//! A call costs about 10 µs, for waking a thread and being woken. So let a call do several
-//! statements, where they belong together.
+//! A call costs 2 to 30 µs, for waking a thread and being woken; `cargo bench --bench offload`
+//! prints what it costs on a machine. So let a call do several statements, where they belong
+//! together.
 //!
 //! The recipes are compiled in `tests/crates` of the repository, whose other tests run such
 //! programs against real servers.

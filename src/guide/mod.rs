@@ -21,9 +21,14 @@
     feature = "net",
     doc = "| [`which_crate`] | tokio's crates, databases, channels: what each needs in a fiber |"
 )]
+#![cfg_attr(
+    feature = "http-client",
+    doc = "| [`jobs_over_redis`] | jobs that outlive the process, with Python's RQ: guarantees, idempotence |"
+)]
 //! | [`stack_sizes_and_memory`] | how large a stack should be, what an overflow looks like, what a fiber costs |
 //! | [`diagnosis`] | why a program leaks, hangs or fails, from its own output |
 //! | [`pitfalls`] | what goes wrong on the first day, with the texts that are printed |
+//! | [`diagnosis`] | why a program leaks, hangs or fails, from its own output |
 //! | [`environment`] | environment variables, features, build settings |
 //!
 //! For users of other libraries, each with a table of names and a program in both languages:
@@ -57,6 +62,8 @@ pub mod first_five_minutes;
 pub mod http;
 #[cfg(feature = "http-client")]
 pub mod http_compared;
+#[cfg(feature = "http-client")]
+pub mod jobs_over_redis;
 pub mod many_cores;
 pub mod many_cores_compared;
 pub mod pitfalls;

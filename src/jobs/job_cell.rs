@@ -318,9 +318,10 @@ fn drop_unread<T: 'static>(
 ) {
     let unread = match (outcome, scope) {
         (Some(Err(JoinError::Panicked(panic))), Some(scope)) => {
-            match scope.keep_panic(panic.into_payload()) {
+            let (payload, origin) = panic.into_parts();
+            match scope.keep_panic(payload) {
                 None => return,
-                Some(second) => Some(Err(JoinError::Panicked(Panic::new(second)))),
+                Some(second) => Some(Err(JoinError::Panicked(Panic::from_parts(second, origin)))),
             }
         }
         (Some(Ok(_)), _) if !mem::needs_drop::<T>() => return,

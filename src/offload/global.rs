@@ -18,9 +18,9 @@ static NAMES: OnceLock<ThreadPool> = OnceLock::new();
 /// Runs `f` on another thread while the calling fiber waits, and returns the value of `f`.
 ///
 /// Use it for code that would block the thread and with it all fibers: drivers that are not written
-/// for fibers, long computations, system calls without a counterpart in this crate. A call takes
-/// about 10 µs, because the other thread must be woken and must wake this one. A plain thread calls
-/// `f` itself.
+/// for fibers, long computations, system calls without a counterpart in this crate. A call takes 2
+/// to 30 µs: most of that is for waking the other thread and for being woken by it, and a thread
+/// that has just ended another job is often still awake. A plain thread calls `f` itself.
 ///
 /// The call is a kill point. A fiber that is killed, or whose time limit passes, leaves
 /// immediately:

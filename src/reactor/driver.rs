@@ -35,12 +35,11 @@ use std::time::Instant;
 use rustix::event::{PollFd, PollFlags, Timespec};
 
 use crate::collections::locked::locked;
-use crate::fiber::waits_for::Descriptor;
 use crate::reactor::names;
 use crate::reactor::poller::{Patience, Poller, Ready, SystemPoller, Token};
 use crate::reactor::registration::{Direction, Registration};
 use crate::sched::core::scheduler::Scheduler;
-use crate::sched::lowlevel::WaitList;
+use crate::sched::lowlevel::{Descriptor, WaitList};
 use crate::sched::time::idle::{Bed, Idle, Wake, park};
 
 /// The reactor of one scheduler.

@@ -6,8 +6,8 @@ use std::os::fd::{BorrowedFd, RawFd};
 
 use rustix::net::{SocketAddrAny, getpeername, getsockname};
 
-use crate::fiber::waits_for::Descriptor;
 use crate::reactor::registration::Registration;
+use crate::sched::lowlevel::Descriptor;
 
 /// Describes the descriptor `fd` of `registration`, for which fibers wait.
 pub(super) fn describe(fd: RawFd, registration: &Registration) -> Descriptor {

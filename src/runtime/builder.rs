@@ -10,13 +10,14 @@ use std::time::Duration;
 #[cfg(feature = "tokio")]
 use crate::host::{Companion, TokioIdle};
 use crate::jobs::threads::{Crew, Plan};
-use crate::runtime::Runtime;
 use crate::runtime::inspect::SocketPath;
+use crate::runtime::{Runtime, hogs};
 use crate::sched::core::observer::Hooks;
 use crate::sched::core::scheduler::Scheduler;
 use crate::sched::time::clock::{Clock, RealClock, VirtualClock};
 use crate::sched::time::idle::Idle;
 use crate::stack::{self, Keep, SizeClass};
+use crate::watchdog::Limit;
 
 /// Settings for a [`Runtime`].
 ///
@@ -43,6 +44,7 @@ pub struct RuntimeBuilder {
     pub(super) keep: Keep,
     virtual_clock: bool,
     hooks: Option<SharedHooks>,
+    pub(super) hog_limit: Limit,
     plan: Plan,
     pub(super) inspect: Option<SocketPath>,
     #[cfg(feature = "tokio")]
@@ -94,6 +96,7 @@ impl Default for RuntimeBuilder {
             keep: Keep::recent(SizeClass::DEFAULT),
             virtual_clock: false,
             hooks: default_hooks(),
+            hog_limit: Limit::default(),
             plan: Plan {
                 threads: 1,
                 name: String::from("fibra"),
@@ -413,8 +416,17 @@ impl RuntimeBuilder {
         let companion = self.companion.look_around();
         #[cfg(not(feature = "tokio"))]
         let companion = NoCompanion;
-        let RuntimeBuilder { main_class, class, keep, virtual_clock, hooks, plan, inspect, .. } =
-            self;
+        let RuntimeBuilder {
+            main_class,
+            class,
+            keep,
+            virtual_clock,
+            hooks,
+            hog_limit,
+            plan,
+            inspect,
+            ..
+        } = self;
         let keep = keep.of_class(class);
         let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         if virtual_clock && 1 < plan.threads {
@@ -432,6 +444,8 @@ impl RuntimeBuilder {
         scheduler.pool.get_mut().set_keep(keep);
         scheduler.pool.get_mut().prepare(main_class)?;
         SharedHooks::observe(hooks.as_ref(), &scheduler);
+        let hog_limit = hog_limit.get().filter(|_| !virtual_clock);
+        hogs::watch(hog_limit, &scheduler);
         let is_plain = plan.threads == 1
             && plan.limit.is_none()
             && plan.stalls_after.is_none()
@@ -444,6 +458,7 @@ impl RuntimeBuilder {
                 let mut scheduler = Scheduler::new(class, clock, idle(&companion)?)?;
                 scheduler.pool.get_mut().set_keep(keep);
                 SharedHooks::observe(hooks.as_ref(), &scheduler);
+                hogs::watch(hog_limit, &scheduler);
                 Ok(scheduler)
             };
             let crew = Crew::start(plan, &scheduler, make)?;

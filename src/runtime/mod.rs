@@ -4,6 +4,7 @@
 mod builder;
 #[cfg(feature = "tokio")]
 mod companion;
+mod hogs;
 mod idle_stacks;
 mod inspect;
 #[cfg(fibra_observed)]

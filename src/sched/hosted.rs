@@ -53,6 +53,7 @@ impl Scheduler {
             return None;
         }
         self.hosted.asleep.set(true);
+        self.watch_sleeps();
         let may_sleep = self.may_sleep_beside_work();
         if may_sleep {
             // An event that came before the announcement has woken no thread.
@@ -73,6 +74,7 @@ impl Scheduler {
         if !self.hosted.asleep.replace(false) {
             return;
         }
+        self.watch_wakes();
         self.ring(|ring| ring.clear_alarm());
         let counts_as_asleep = self.hosted.counts_as_asleep.replace(false);
         if let Some(work) = self.work.get() {

@@ -16,6 +16,8 @@ pub(crate) use crate::fiber::prefetch::stack as prefetch_stack;
 pub(crate) use crate::fiber::snapshot::Deadlock;
 pub(crate) use crate::fiber::state::{OnDeadlock, WaitReason};
 pub(crate) use crate::fiber::wait_list::{Enlisted, Place, WaitList, WaitNode};
+#[cfg(feature = "net")]
+pub(crate) use crate::fiber::waits_for::Descriptor;
 #[cfg(any(feature = "http", feature = "tls"))]
 pub(crate) use crate::sched::api::with_stack::on_warm_stack;
 pub(crate) use crate::sched::core::carry::refuse_at_door;

@@ -129,6 +129,7 @@ impl Scheduler {
         {
             return;
         }
+        self.watch_sleeps();
         if self.may_sleep_beside_work() {
             match self.time.next_look() {
                 None if self.outside.external_waits.get() == 0
@@ -143,6 +144,7 @@ impl Scheduler {
                 work.is_awake();
             }
         }
+        self.watch_wakes();
         self.mailbox.inbox.announce_awake();
         self.refresh_now();
     }

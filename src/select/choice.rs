@@ -13,7 +13,7 @@ use crate::sched::lowlevel::{Arm as LowArm, CurrentFiber, current_fiber};
 #[doc(hidden)]
 #[allow(missing_debug_implementations, reason = "cannot be named by users")]
 pub struct Choice<const N: usize> {
-    pub(super) current: CurrentFiber,
+    current: CurrentFiber,
     first: usize,
 }
 
@@ -31,14 +31,16 @@ pub struct Arm<'a> {
 #[allow(missing_debug_implementations, reason = "cannot be named by users")]
 pub struct Chooser(pub(crate) CurrentFiber);
 
-impl<const N: usize> Choice<N> {
-    #[inline(always)]
-    #[track_caller]
-    pub fn begin(biased: bool) -> Choice<N> {
-        let current = current_fiber();
-        Choice { current, first: choose::begin(current, N, order(biased)) }
-    }
+/// Begins a choice among `N` operations.
+#[doc(hidden)]
+#[inline(always)]
+#[track_caller]
+pub fn begin<const N: usize>(biased: bool) -> Choice<N> {
+    let current = current_fiber();
+    Choice { current, first: choose::begin(current, N, order(biased)) }
+}
 
+impl<const N: usize> Choice<N> {
     #[inline(always)]
     pub fn chooser(&self) -> Chooser {
         Chooser(self.current)

@@ -105,7 +105,7 @@ macro_rules! __select {
         let mut outputs = ($($crate::__select!(@none $n),)+);
         let chosen = 'choice: {
             let mut operations = ($($crate::__select!(@operation $op),)+);
-            let choice = $crate::select::Choice::<{ [$($n),+].len() }>::begin($biased);
+            let choice = $crate::select::begin::<{ [$($n),+].len() }>($biased);
             let tried = !(false $(|| $crate::select::Operation::is_polled(&operations.$n))+);
             if tried {
                 let mut at = choice.first();

@@ -41,7 +41,9 @@ mod macros;
 mod operation;
 mod transfer;
 
-pub use choice::{Arm, Choice, Chooser};
+pub use choice::begin;
+#[cfg(feature = "net")]
+pub(crate) use choice::{Arm, Chooser};
 pub use dynamic::Select;
 pub use future::{FutureOp, future};
 pub(crate) use operation::sealed;

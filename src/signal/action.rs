@@ -25,6 +25,7 @@ use signal_hook_registry::{FORBIDDEN, SigId};
 
 use crate::collections::locked::locked;
 use crate::sched::shared::kill_request::KillRequest;
+use crate::signal::attendant::{Program, Quits};
 use crate::signal::bell::Bell;
 use crate::signal::number::Signal;
 
@@ -35,6 +36,8 @@ pub(crate) enum Action {
     Note(Arc<Bell>),
     /// Ends the main fiber the first time, and the process the second.
     EndMain(Arc<Presses>),
+    /// Asks for a dump of all fibers the first time, and ends the process the second.
+    Quit(Arc<Quits>),
 }
 
 /// Counts how often a program was asked to end.
@@ -42,13 +45,14 @@ pub(crate) enum Action {
 pub(crate) struct Presses {
     count: AtomicUsize,
     request: Arc<KillRequest>,
+    program: Arc<Program>,
     /// The exit status of the process the second time.
     status: i32,
 }
 
 impl Presses {
-    pub(crate) fn new(request: Arc<KillRequest>, status: i32) -> Presses {
-        Presses { count: AtomicUsize::new(0), request, status }
+    pub(crate) fn new(request: Arc<KillRequest>, program: Arc<Program>, status: i32) -> Presses {
+        Presses { count: AtomicUsize::new(0), request, program, status }
     }
 
     pub(crate) fn any(&self) -> bool {
@@ -57,7 +61,8 @@ impl Presses {
 
     fn press(&self) {
         if self.count.fetch_add(1, Ordering::SeqCst) == 0 {
-            return self.request.ask();
+            self.request.ask();
+            return self.program.is_asked();
         }
         // SAFETY: it is async-signal-safe, and has no other obligation.
         unsafe { libc::_exit(self.status) }
@@ -69,6 +74,11 @@ impl Action {
         match self {
             Action::Note(bell) => bell.note(signal),
             Action::EndMain(presses) => presses.press(),
+            Action::Quit(quits) => {
+                if !quits.quit() {
+                    default_action(signal);
+                }
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! | [`ctrl_c`] | waits for the next Ctrl-C |
 //! | [`on`] | calls a closure for each signal, in a fiber |
 //! | [`fibra::main`](crate::main()) | ends the program in an orderly way on Ctrl-C |
+//! | [`fibra::dump_on_sigquit`](crate::dump_on_sigquit) | writes all fibers of the process |
 //!
 //! No signal is intercepted before it is asked for. Signals belong to the process, not to a thread:
 //! each subscriber, on any thread, gets every signal that it has subscribed to. `SIGCHLD` is free:
@@ -33,6 +34,7 @@
 //! run on the thread's signal stack and not on that of a fiber, which may be small.
 
 mod action;
+pub(crate) mod attendant;
 mod bell;
 mod number;
 mod on;

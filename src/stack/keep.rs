@@ -112,6 +112,18 @@ pub(super) const fn fixed(bytes: usize) -> usize {
     }
 }
 
+/// Other memory of a thread, which is given back in the same periods as its stacks.
+pub(crate) trait Tended {
+    /// Decides how much of the memory that was not needed in the period that ends goes back.
+    fn end_period(&self);
+
+    /// Gives a slice of that back. Returns whether there is more.
+    fn give_slice_back(&self) -> bool;
+
+    /// Returns whether the end of the period matters to it: it holds more than it keeps forever.
+    fn is_stirred(&self) -> bool;
+}
+
 /// When a pool is to be looked at.
 #[derive(Debug)]
 pub(super) struct Periods {

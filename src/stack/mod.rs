@@ -73,9 +73,10 @@ mod slot;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub(crate) use keep::Keep;
+pub(crate) use keep::{Keep, Tended};
 pub(crate) use overflow::{Overflow, install};
 pub(crate) use pool::Pool;
 pub(crate) use shadow::refuse_shadow_stack;
 pub(crate) use size::SizeClass;
+pub(crate) use slab::discard_pages_in;
 pub(crate) use slot::{Stack, guard_under};

@@ -16,7 +16,7 @@
 use std::io;
 use std::sync::{Mutex, MutexGuard};
 
-use super::keep::{Keep, Periods, SLICE};
+use super::keep::{Keep, Periods, SLICE, Tended};
 use super::reserve::{RESERVE, Reserve};
 use super::shelf::Shelf;
 use super::size::SizeClass;
@@ -130,21 +130,28 @@ impl Pool {
         self.periods.due()
     }
 
+    /// Makes periods begin, because other memory of the thread is unused.
+    pub(crate) fn stir(&mut self) {
+        self.periods.stir();
+    }
+
     /// Returns whether stacks are left to give back that were not needed in the last period.
     pub(crate) fn is_giving_back(&self) -> bool {
         self.shelves.iter().any(|shelf| shelf.leaving() != 0)
     }
 
     /// Ends the periods that are over by `now`, which is in microseconds, and gives a slice of what
-    /// was not needed in them back. Returns whether more is to be given back.
+    /// was not needed in them back. Does the same for `other` memory of the thread. Returns whether
+    /// there is more to give back.
     #[cold]
     #[inline(never)]
-    pub(crate) fn tend(&mut self, now: u64) -> bool {
+    pub(crate) fn tend(&mut self, now: u64, other: &dyn Tended) -> bool {
         for _ in 0..self.periods.ended_by(now).min(MOST_PERIODS) {
             self.end_period();
+            other.end_period();
         }
-        let slices_left = self.give_slice_back();
-        let mut is_stirred = false;
+        let slices_left = self.give_slice_back() | other.give_slice_back();
+        let mut is_stirred = other.is_stirred();
         for class in SizeClass::all() {
             let shelf = &mut self.shelves[class.index()];
             is_stirred |= shelf.is_stirred() && !shelf.calm(self.keep.floor(class));

@@ -14,7 +14,7 @@ use std::ptr;
 use super::guard::{GuardRow, Guards};
 use super::limits::Refused;
 use super::size::SizeClass;
-use super::slot::{Shape, Stack};
+use super::slot::{Shape, Stack, page_size};
 
 /// A function that maps the given number of bytes, readable and writable, zero, and backed only
 /// once touched.
@@ -211,16 +211,31 @@ fn refuse_huge_pages(start: *mut libc::c_void, bytes: usize) {
     let _ = (start, bytes);
 }
 
+/// Drops the whole pages in a range of memory, and keeps the rest of it.
+///
+/// # Safety
+///
+/// The caller must own the memory, and its contents must not be needed.
+pub(crate) unsafe fn discard_pages_in(start: usize, bytes: usize) {
+    let page = page_size();
+    let (first, end) = (start.next_multiple_of(page), (start + bytes) / page * page);
+    if first < end {
+        // SAFETY: these are whole pages, and the caller answers for the rest. That they were mapped
+        // by an allocator and not by this crate makes no difference to the kernel, and none to the
+        // allocator: the memory stays mapped, and its contents are undefined for it.
+        unsafe { discard_pages(first, end - first) };
+    }
+}
+
 /// Drops the pages of a range, which reads as zero afterwards on Linux.
 ///
 /// # Safety
 ///
-/// The range must be whole pages of a mapping that this crate owns, and their contents must not be
-/// needed.
+/// The range must be whole pages that the caller owns, and their contents must not be needed.
 unsafe fn discard_pages(start: usize, bytes: usize) {
     let advice = if cfg!(target_os = "linux") { libc::MADV_DONTNEED } else { libc::MADV_FREE };
-    // SAFETY: the caller answers for the range being this crate's and its contents not being
-    // needed. A refusal (locked memory) keeps the pages, which only wastes them.
+    // SAFETY: the caller answers for owning the range and its contents not being needed. A refusal
+    // (locked memory) keeps the pages, which only wastes them.
     unsafe { libc::madvise(ptr::with_exposed_provenance_mut(start), bytes, advice) };
 }
 

@@ -67,6 +67,7 @@ impl<T> Channel<T> {
     /// Creates an open channel. Receivers are preferred: a receiver that waits runs before its
     /// sender continues.
     #[must_use]
+    #[track_caller]
     pub fn new() -> Channel<T> {
         Channel { inner: rendezvous::Channel::new() }
     }
@@ -325,6 +326,7 @@ impl<T> Clone for Channel<T> {
 }
 
 impl<T> Default for Channel<T> {
+    #[track_caller]
     fn default() -> Channel<T> {
         Channel::new()
     }

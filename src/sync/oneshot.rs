@@ -22,6 +22,7 @@ use crate::sync::mpmc::{Receiver, Sender, bounded};
 /// thread.join().unwrap();
 /// ```
 #[must_use]
+#[track_caller]
 pub fn oneshot<T>() -> (OneshotSender<T>, OneshotReceiver<T>) {
     let (sender, receiver) = bounded(1);
     (OneshotSender { sender }, OneshotReceiver { receiver })

@@ -264,11 +264,11 @@ fn a_deadlock_at_either_end_is_an_error_that_gives_the_value_back() {
     run(|| {
         let (sender, receiver) = bounded(1);
         let error = receiver.recv().unwrap_err();
-        assert!(error.to_string().contains("is receiving on an empty channel at tests/"));
+        assert!(error.to_string().contains("is receiving on an empty channel (made at tests/"));
         sender.send(1).unwrap();
         let error = sender.send(2).unwrap_err();
         assert!(matches!(error, SendError::Deadlock(2, _)));
-        assert!(error.to_string().contains("is sending on a full channel at tests/"));
+        assert!(error.to_string().contains("is sending on a full channel (made at tests/"));
         assert_eq!(receiver.len(), 1);
     });
 }

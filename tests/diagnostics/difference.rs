@@ -17,7 +17,7 @@ fn what_grew_is_first_and_what_stays_is_left_out() {
         let leak: Vec<_> = (0..7).map(|_| spawn(fibra::park)).collect();
         yield_now();
         let difference = fibra::dump().difference(&before);
-        let [grew, .., shrank] = &difference.changes[..] else { panic!("{difference}") };
+        let [grew, shrank] = &difference.changes[..] else { panic!("{difference}") };
         assert_eq!((grew.before, grew.after, grew.growth()), (0, 7, 7));
         assert_eq!((grew.spawned_at.line(), grew.activity), (line, Activity::Waiting("parked")));
         assert_eq!((shrank.before, shrank.after, shrank.growth()), (3, 0, -3));

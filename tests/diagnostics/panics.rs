@@ -59,7 +59,7 @@ fn the_hook_names_the_fiber_above_the_message_of_std() {
     assert!(lines[at].ends_with(", panics:") && lines[at].contains(file!()), "{text}");
     let below = lines[at + 1..].iter().find(|line| !line.is_empty()).unwrap();
     assert!(below.contains("panicked at"), "{text}");
-    assert_eq!(text.matches("panics:").count(), 1, "{text}");
+    assert_eq!(text.matches(", panics:\n").count(), 1, "{text}");
 }
 
 #[test]

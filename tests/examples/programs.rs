@@ -29,6 +29,12 @@ const EXAMPLES: &[Example] = &[
              two threads, std's sync_channel: 10 rounds of ping and pong, <time> each",
     },
     Example {
+        name: "find_a_hog",
+        // Its report is on standard error: see tests/runtime/hogs.rs.
+        arguments: &[],
+        prints: "both have ended",
+    },
+    Example {
         name: "token_ring",
         arguments: &["500", "3"],
         prints: "\
@@ -653,7 +659,9 @@ fn run(name: &str, arguments: &[&str]) -> Output {
          run `cargo build --examples` in the same profile",
         program.display()
     );
-    Command::new(&program).args(arguments).output().expect("the example can be started")
+    let mut command = Command::new(&program);
+    command.args(arguments).env("FIBRA_HOG_LIMIT", "off");
+    command.output().expect("the example can be started")
 }
 
 /// Returns target/PROFILE/examples/NAME; this test is target/PROFILE/deps/examples-HASH.

@@ -322,6 +322,7 @@ fn in_child(name: &str, what: &str) -> String {
     let output = std::process::Command::new(std::env::current_exe().unwrap())
         .args(["--exact", name, "--nocapture"])
         .env("FIBRA_TEST_STALLS", what)
+        .env("FIBRA_HOG_LIMIT", "off")
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -54,6 +54,7 @@ fn the_product_of_points_and_actions_breaks_nothing() {
     let child = || {
         let mut child = std::process::Command::new(&exe);
         child.args(["--exact", "a_slice_of_the_product", "--nocapture", "--test-threads=1"]);
+        child.env("FIBRA_HOG_LIMIT", "off");
         child
     };
     let faults = driver::drive(&child);

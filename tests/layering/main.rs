@@ -67,7 +67,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "server",
         &["channel", "net", "pool", "fiber::exit", "future", "jobs", "par", "sched", "sync"],
     ),
-    ("signal", &["collections", "io", "reactor", "sched"]),
+    ("signal", &["collections", "fiber::report", "io", "reactor", "sched", "watchdog"]),
     ("process", &["io", "reactor", "signal", "sched", "sync"]),
     // TLS over everything that can be read and written.
     ("tls", &["io", "net", "offload", "sched::lowlevel", "sync", "time"]),
@@ -100,6 +100,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("generator", &["collections", "stack", "fiber"]),
     ("greenlet", &["collections", "stack", "fiber"]),
     ("stackless", &["collections", "stack", "fiber", "sched", "channel", "select"]),
+    // Looks at schedulers, from a thread of its own.
+    ("watchdog", &["collections", "fiber", "sched", "stack_trace"]),
     // Schedulers and a runtime of tokio on one thread.
     ("host", &["*"]),
     ("runtime", &["*"]),
@@ -136,6 +138,8 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/fiber/context.rs", "context switches"),
     ("src/fiber/switch.rs", "switches to fibers and away from them"),
     ("src/fiber/shelves.rs", "links free memory, and gives it back"),
+    ("src/fiber/shelves/tests.rs", "takes and gives blocks"),
+    ("src/fiber/chunk.rs", "allocates chunks of records, and links their free blocks"),
     ("src/fiber/header.rs", "counts references to a type-erased allocation"),
     ("src/fiber/task.rs", "erases the types of a closure and its output"),
     ("src/fiber/carried.rs", "follows the list of regions on stacks"),
@@ -191,6 +195,9 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/core/abandon.rs", "leaves a stack for the last time"),
     ("src/sched/core/create.rs", "erases the types of closures and their outputs"),
     ("src/sched/time/alarm.rs", "the wheel points to records on the stacks of fibers"),
+    ("src/sched/core/watch.rs", "lends the counter of switches to another thread"),
+    ("src/watchdog/sample.rs", "installs and runs a signal handler"),
+    ("src/watchdog/watch.rs", "reads the counters of other threads' schedulers"),
     ("src/sched/core/children.rs", "children point to a record on their parent's stack"),
 ];
 
@@ -220,6 +227,11 @@ const ONLY_IN: &[(&str, &[&str], &str)] = &[
             "src/reactor/background.rs",
             "src/stack_trace/symbols.rs",
             "src/inspect/mod.rs",
+            // They look at all others, and write what they have found.
+            "src/watchdog/watch.rs",
+            "src/watchdog/writer.rs",
+            // It waits for signals until the process ends.
+            "src/signal/attendant.rs",
             "src/stack/overflow.rs",
         ],
         "the offload pool owns threads for blocking calls, and a runtime those of its schedulers",

@@ -14,6 +14,7 @@ mod futures;
 #[cfg(not(fibra_observed))]
 mod gdb;
 mod hangs;
+mod hogs;
 mod hostile_code;
 #[cfg(target_os = "linux")]
 mod idle;

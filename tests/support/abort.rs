@@ -29,6 +29,7 @@ pub(crate) fn run_aborting_with(
     // The versions that this crate is tested with; without its lock file cargo chooses others.
     let _ = fs::copy(Path::new(&fibra).join("Cargo.lock"), folder.join("Cargo.lock"));
     let mut cargo = Command::new(env!("CARGO"));
+    cargo.env("FIBRA_HOG_LIMIT", "off");
     cargo.args(["run", "--quiet"]);
     if cfg!(sanitized) {
         // The flags are in the environment; with a target they do not apply to build scripts.

@@ -27,7 +27,7 @@ pub(crate) fn in_child(test: &str, limits: &str, f: impl FnOnce()) -> Output {
     child.args(["-c", &script]);
     child.arg(program.get_program()).args(program.get_args());
     child.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-    child.env(CHILD, test).env_remove("RUST_BACKTRACE");
+    child.env(CHILD, test).env_remove("RUST_BACKTRACE").env("FIBRA_HOG_LIMIT", "off");
     output_in_time(&mut child)
 }
 

@@ -147,7 +147,11 @@ pub(crate) fn in_child(test: &str, environment: &[(&str, &str)], body: impl FnOn
     }
     let mut child = this_program();
     child.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-    child.env_remove("RUST_BACKTRACE").env(CHILD, test).envs(environment.iter().copied());
+    child
+        .env_remove("RUST_BACKTRACE")
+        .env("FIBRA_HOG_LIMIT", "off")
+        .env(CHILD, test)
+        .envs(environment.iter().copied());
     output_in_time(&mut child)
 }
 

@@ -7,10 +7,19 @@
 //! whose failed requests leave a fiber behind:
 //!
 //! ```text
-//! @OUTPUT@
+//! from 502 to 20502 fibers:
+//! +20000 (500 before, 20500 after): receiving on an empty channel at
+//!   examples/find_a_leak.rs:62:23, spawned at examples/find_a_leak.rs:61:5
+//! all fibers:
+//!   fiber 'main' (#1) runs, last waited at examples/find_a_leak.rs:41:9
+//!     fiber 'server' (#2) can run, last waited at examples/find_a_leak.rs:55:9, spawned at
+//!       examples/find_a_leak.rs:38:59
+//!   20500 fibers (#4 to #82000) are receiving on an empty channel (made at
+//!     examples/find_a_leak.rs:60:25) at examples/find_a_leak.rs:62:23, the longest for 41s,
+//!     spawned at examples/find_a_leak.rs:61:5 by 20500 fibers
 //! ```
 //!
-//! The first line is the leak: 10,000 more fibers that were spawned by the same line and wait in
+//! The first line is the leak: 20,000 more fibers that were spawned by the same line and wait in
 //! the same line. The dump below is a tree. Each fiber is indented below the one that spawned it,
 //! and siblings that are alike share a line with their count, the first and the last of them, and
 //! the longest of their waits: so a leak of any size is a few lines. A fiber whose parent has ended

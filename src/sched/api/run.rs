@@ -88,6 +88,8 @@ where
     // call does. It ends before `run_until_done` returns, and `in_loop` aborts the process if that
     // unwinds.
     let handle = unsafe { create_main(&sched, location, f) };
+    // SAFETY: this thread drops the scheduler below, which stays in its box until then.
+    unsafe { sched.watch_begins() };
     let in_loop = AbortOnUnwind("the run loop");
     drive(&sched);
     std::mem::forget(in_loop);

@@ -1,6 +1,6 @@
 //! The call that gives unused stacks back to the system immediately.
 
-use crate::fiber::current;
+use crate::fiber::current::{self, ThreadState};
 
 /// Gives all unused stacks of this thread's scheduler back to the system, and returns how many
 /// there were.
@@ -27,5 +27,6 @@ use crate::fiber::current;
 /// assert_eq!(fibra::trim_stacks(), 0);
 /// ```
 pub fn trim_stacks() -> usize {
+    ThreadState::with(|thread| thread.shelves.trim());
     current::try_with_pool(|pool| pool.trim_and_unmap()).unwrap_or(0)
 }

@@ -70,6 +70,9 @@ impl<T: 'static> Visit<T> {
         sched.listed.show((&raw const *sched).cast());
         // SAFETY: `f` and its output borrow nothing.
         let main = unsafe { create_main(&sched, Location::caller(), f) };
+        // SAFETY: the visit keeps the scheduler in its box. It stays on this thread, as long as the
+        // frame, and drops the scheduler there.
+        unsafe { sched.watch_begins() };
         sched.main.successor.set(Some(replace_main));
         let visit = Rc::new(Visit {
             sched,

@@ -166,7 +166,10 @@ pub(crate) fn choose(
         } else {
             attempt(current, arms, first)
         };
-        if let Some(chosen) = chosen.or_else(|| wait_for_any(current, arms, demands)) {
+        if let Some(chosen) = chosen {
+            return chosen;
+        }
+        if let Some(chosen) = wait_for_any(current, arms, demands) {
             return chosen;
         }
     }
@@ -202,6 +205,7 @@ pub(crate) fn choose_now(
     attempt(current, arms, first)
 }
 
+/// Returns the index with which a choice begins.
 #[inline(always)]
 fn first(current: CurrentFiber, count: usize, order: Order) -> usize {
     if order == Order::Given || count < 2 {

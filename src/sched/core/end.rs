@@ -47,12 +47,17 @@ pub(crate) fn root(fiber: FiberPtr) {
         // SAFETY: the function belongs to this fiber, which runs it once.
         match unsafe { run(fiber) } {
             Ok(()) if !fiber.extra_exists() && fiber.has_handle.get() => {}
-            Ok(()) => clean_up(fiber, None),
+            Ok(()) => clean_up_after_return(fiber),
             Err(payload) => clean_up_after_unwind(fiber, payload),
         }
     }
     let sched = scheduler().expect("a fiber runs inside `run`");
     sched.see_off(fiber);
+}
+
+#[inline(never)]
+fn clean_up_after_return(fiber: FiberPtr) {
+    clean_up(fiber, None);
 }
 
 /// Cleans up after a closure that has unwound with `payload`. Apart from [`root`], whose frame would
@@ -336,8 +341,8 @@ pub(crate) fn quietly(fiber: &Header, f: impl FnOnce()) {
 /// Reports the panic of `fiber`, which no caller can receive.
 #[cold]
 pub(crate) fn report_unjoined(fiber: &Header, payload: Box<dyn Any + Send>) {
-    let (who, place) = (describe(fiber), fiber.spawned_at);
-    report_lost(format_args!("{who}, spawned at {place}, panicked and was not joined"), payload);
+    let (title, place) = (describe(fiber), fiber.spawned_at);
+    report_lost(format_args!("{title}, spawned at {place}, panicked and was not joined"), payload);
 }
 
 /// Returns a description of a fiber: "fiber 'parser' (#3)", or "fiber #3".

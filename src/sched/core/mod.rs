@@ -51,4 +51,5 @@ pub(crate) mod take_work;
 pub(crate) mod trim;
 pub(crate) mod unwinding;
 pub(crate) mod unwinds;
+pub(crate) mod watch;
 pub(crate) mod work;

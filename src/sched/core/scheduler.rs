@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use crate::collections::run_ring::RunRing;
+use crate::collections::shared_counter::SharedCounter;
 use crate::collections::slot_table::{Key, SlotTable};
 use crate::fiber::current::{self, ThreadState};
 use crate::fiber::header::{FiberPtr, FiberRef, Header};
@@ -37,6 +38,7 @@ use crate::sched::core::observer::Observer;
 use crate::sched::core::pace::{LONGEST_BATCH, Pace, look_mask};
 use crate::sched::core::spare::Spare;
 use crate::sched::core::unwinds::Unwinds;
+use crate::sched::core::watch::Watch;
 use crate::sched::core::work::Work;
 use crate::sched::shared::circles::Circles;
 use crate::sched::shared::mailbox::Mailbox;
@@ -59,7 +61,7 @@ pub(crate) struct Scheduler {
     pub(crate) budget: Cell<u32>,
     /// Its number or, if wakes are observed, 0.
     pub(crate) unobserved: Cell<u32>,
-    pub(crate) switches: Cell<u64>,
+    pub(crate) switches: SharedCounter,
     /// When these bits of `switches` are zero, the batch may end. A part of `batch_mask`.
     pub(crate) look_mask: Cell<u64>,
     /// The fiber whose wait was the last event, or `None` if the end of a fiber was.
@@ -115,6 +117,8 @@ pub(crate) struct Scheduler {
     pub(crate) listed: Listed,
     /// A value of a layer above that ends when all fibers have ended.
     pub(crate) attached: Cell<Option<Box<dyn fmt::Debug>>>,
+    /// The place at which it is watched for fibers that hold it for too long, if it is.
+    pub(crate) watch: OnceCell<Box<dyn Watch>>,
     #[cfg(feature = "tokio")]
     pub(crate) hosted: Hosted,
 }
@@ -165,7 +169,7 @@ impl Scheduler {
             ring: UnsafeCell::new(RunRing::new()),
             budget: Cell::new(0),
             unobserved: Cell::new(id),
-            switches: Cell::new(0),
+            switches: SharedCounter::new(0),
             look_mask: Cell::new(look_mask(LONGEST_BATCH - 1)),
             last_parked: Cell::new(None),
             now_ms: Cell::new(0),
@@ -199,6 +203,7 @@ impl Scheduler {
             work: OnceCell::new(),
             listed,
             attached: Cell::new(None),
+            watch: OnceCell::new(),
             #[cfg(feature = "tokio")]
             hosted: Hosted::default(),
         })

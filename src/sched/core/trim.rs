@@ -14,6 +14,8 @@
 
 use std::time::Instant;
 
+use crate::fiber::current::ThreadState;
+use crate::fiber::shelves::Shelves;
 use crate::sched::core::scheduler::Scheduler;
 
 impl Scheduler {
@@ -31,7 +33,7 @@ impl Scheduler {
         let now = self.time.now.get();
         let is_due = {
             let pool = self.pool.borrow();
-            pool.is_due(now) || pool.is_giving_back()
+            pool.is_due(now) || pool.is_giving_back() || records(Shelves::is_giving_back)
         };
         if !is_due || !self.give_stacks_back() {
             return false;
@@ -56,13 +58,18 @@ impl Scheduler {
         let now = self.time.now.get();
         let mut pool = self.pool.borrow_mut();
         if self.time.clock.can_jump() {
-            while pool.tend(now) {}
+            while records(|records| pool.tend(now, records)) {}
             return false;
         }
-        let more = pool.tend(now);
+        let more = records(|records| pool.tend(now, records));
         drop(pool);
         // The time that it took is not that of a batch.
         self.refresh_now();
         more
     }
+}
+
+/// Runs `f` on the memory of this thread's records.
+fn records<R>(f: impl FnOnce(&Shelves) -> R) -> R {
+    ThreadState::with(|thread| f(&thread.shelves))
 }

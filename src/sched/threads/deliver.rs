@@ -96,7 +96,10 @@ impl Scheduler {
                     self.carry_out(token.key, order);
                 }
             }
-            Mail::Asked => self.work.get().into_iter().for_each(|work| work.answer()),
+            Mail::Asked => {
+                self.work.get().into_iter().for_each(|work| work.answer());
+                self.watch.get().into_iter().for_each(|watch| watch.answer(self));
+            }
             Mail::Disarm(key) => self.disarm_task(key),
         }
     }

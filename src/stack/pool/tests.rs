@@ -2,11 +2,24 @@
 
 use super::*;
 use crate::stack::guard::Guards;
-use crate::stack::keep::fixed;
+use crate::stack::keep::{Tended, fixed};
 use crate::stack::testing::{faults, look, reserve, touch};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// A thread without other memory.
+impl Tended for () {
+    fn end_period(&self) {}
+
+    fn give_slice_back(&self) -> bool {
+        false
+    }
+
+    fn is_stirred(&self) -> bool {
+        false
+    }
+}
 
 /// Returns a pool without a clock, over a reserve of its own.
 fn pool() -> Pool {
@@ -132,7 +145,7 @@ fn tend_until(pool: &mut Pool, now: &mut u64, until: u64) -> usize {
     let mut looks = 0;
     while let Some(due) = pool.due().filter(|&due| due <= until) {
         *now = due.max(*now);
-        pool.tend(*now);
+        pool.tend(*now, &());
         looks += 1;
         assert!(looks < 1_000, "{:?}", pool.periods);
     }
@@ -151,7 +164,7 @@ fn a_pool_with_a_clock_keeps_a_burst_warm_and_gives_it_back_within_eight_seconds
     for _ in 0..20 {
         now += SECOND / 10;
         if pool.is_due(now) {
-            pool.tend(now);
+            pool.tend(now, &());
         }
         assert!(!cfg!(target_os = "linux") || warm(&mut pool, 5_000) == 5_000);
     }
@@ -171,12 +184,12 @@ fn a_late_look_gives_as_much_back_as_many_looks() {
             [(); 2].map(|()| pool_that_keeps(Keep::recent(SizeClass::DEFAULT).at_least(3)));
         for pool in [&mut once, &mut often] {
             burst(pool, 3_000);
-            pool.tend(0);
+            pool.tend(0, &());
         }
-        while once.tend(seconds * SECOND) {}
+        while once.tend(seconds * SECOND, &()) {}
         tend_until(&mut often, &mut 0, seconds * SECOND);
         while often.is_giving_back() {
-            often.tend(seconds * SECOND);
+            often.tend(seconds * SECOND, &());
         }
         assert_eq!(once.stats().idle, often.stats().idle, "after {seconds} s");
     }
@@ -187,10 +200,10 @@ fn a_late_look_gives_as_much_back_as_many_looks() {
 fn a_slice_at_a_time_is_given_back() {
     let mut pool = pool_that_keeps(Keep::recent(SizeClass::DEFAULT));
     burst(&mut pool, 5_000);
-    pool.tend(0);
+    pool.tend(0, &());
     let mut idle = pool.stats().idle;
     let mut slices = 0;
-    while pool.tend(10 * SECOND) {
+    while pool.tend(10 * SECOND, &()) {
         assert_eq!(pool.stats().idle, idle - SLICE);
         idle -= SLICE;
         slices += 1;
@@ -345,7 +358,7 @@ proptest! {
                 pool.give(in_use.swap_remove(at));
             }
             if step % 7 == 0 && pool.is_due(step as u64 * SECOND / 30) {
-                pool.tend(step as u64 * SECOND / 30);
+                pool.tend(step as u64 * SECOND / 30, &());
             }
             let stats = pool.stats();
             prop_assert!(stats.idle <= at_most && stats.idle_bytes <= kib << 10, "{:?}", stats);

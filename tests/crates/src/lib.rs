@@ -28,6 +28,7 @@ const START: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct Server {
     process: Child,
+    command: Command,
     /// The port at 127.0.0.1.
     pub port: u16,
     /// The folder with its data and its socket.
@@ -49,6 +50,32 @@ pub fn redis() -> Option<Server> {
     command.args(["--save", "", "--bind", "127.0.0.1", "--port", &port.to_string()]);
     command.arg("--unixsocket").arg(folder.join("redis.sock")).current_dir(&*folder);
     Some(Server::start(command, port, folder))
+}
+
+/// Starts Redis, which writes every command to the disk before it answers. So [`Server::restart`]
+/// loses nothing that was answered.
+pub fn durable_redis() -> Option<Server> {
+    if !is_installed("redis-server") {
+        return None;
+    }
+    let folder = Folder::new();
+    let port = free_port();
+    let mut command = Command::new("redis-server");
+    command.args(["--save", "", "--bind", "127.0.0.1", "--port", &port.to_string()]);
+    command.args(["--appendonly", "yes", "--appendfsync", "always"]).current_dir(&*folder);
+    Some(Server::start(command, port, folder))
+}
+
+/// Returns the Python that has this module: that of the environment variable `FIBRA_PYTHON`, or
+/// `python3` in the path.
+pub fn python_with(module: &str) -> Option<PathBuf> {
+    let python = std::env::var_os("FIBRA_PYTHON").unwrap_or_else(|| "python3".into());
+    let import = Command::new(&python).args(["-c", &format!("import {module}")]).output();
+    if import.is_ok_and(|output| output.status.success()) {
+        return Some(python.into());
+    }
+    println!("SKIPPED: {python:?} has no module `{module}`: set FIBRA_PYTHON to one that has it");
+    None
 }
 
 /// Starts PostgreSQL with a superuser `test`, who needs no password. Its socket is in its folder.
@@ -101,17 +128,30 @@ impl Server {
         let errors = log.try_clone().expect("a descriptor is free");
         command.stdin(Stdio::null()).stdout(log).stderr(errors);
         let process = command.spawn().expect("it is installed");
-        let mut server = Server { process, port, folder };
+        let mut server = Server { process, command, port, folder };
+        server.wait_for_start();
+        server
+    }
+
+    fn wait_for_start(&mut self) {
         let start = Instant::now();
-        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
-            let ended = server.process.try_wait().expect("it is a child");
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            let ended = self.process.try_wait().expect("it is a child");
             if ended.is_some() || START < start.elapsed() {
-                let log = fs::read_to_string(server.folder.join("log")).unwrap_or_default();
+                let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
                 panic!("the server does not start:\n{log}");
             }
             thread::sleep(Duration::from_millis(5));
         }
-        server
+    }
+
+    /// Kills the server, and starts it again with the same data after `pause`.
+    pub fn restart(&mut self, pause: Duration) {
+        self.process.kill().expect("it is a child");
+        self.process.wait().expect("it is a child");
+        thread::sleep(pause);
+        self.process = self.command.spawn().expect("it is installed");
+        self.wait_for_start();
     }
 }
 

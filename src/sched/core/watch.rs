@@ -1,0 +1,61 @@
+//! What a scheduler tells threads that look at it from outside: to find fibers which hold their
+//! scheduler for too long, and to list the fibers of the process.
+//!
+//! The scheduler has no notion of these threads. The module `watchdog` implements [`Watch`].
+//!
+//! Invariant: nothing is told per switch. The watchdog reads the scheduler's counter of switches.
+
+#![allow(unsafe_code, reason = "lends the counter of switches to another thread")]
+
+use std::fmt;
+
+use crate::sched::core::scheduler::Scheduler;
+
+/// A place at which one scheduler is watched. Dropping it ends that.
+pub(crate) trait Watch: fmt::Debug {
+    /// Begins to watch this thread, on which `sched` runs fibers from now on.
+    ///
+    /// # Safety
+    ///
+    /// The scheduler must stay at this address until the watch is dropped, and the watch must be
+    /// dropped by this thread.
+    unsafe fn begin(&self, sched: &Scheduler);
+
+    /// Notes that the thread is about to sleep because no fiber can run.
+    fn sleeps(&self);
+
+    /// Notes that the thread has woken up.
+    fn wakes(&self);
+
+    /// Answers a request for the list of its fibers. Called by the run loop of `sched`.
+    fn answer(&self, sched: &Scheduler);
+}
+
+impl Scheduler {
+    /// Begins to watch this thread, on which it runs fibers from now on.
+    ///
+    /// # Safety
+    ///
+    /// The scheduler must not be moved from now on, and this thread must drop it.
+    pub(crate) unsafe fn watch_begins(&self) {
+        if let Some(watch) = self.watch.get() {
+            // SAFETY: the caller keeps the scheduler in place, and the watch is a field of it, which
+            // is dropped with it.
+            unsafe { watch.begin(self) };
+        }
+    }
+
+    /// Notes that the thread is about to sleep.
+    pub(crate) fn watch_sleeps(&self) {
+        if let Some(watch) = self.watch.get() {
+            watch.sleeps();
+        }
+    }
+
+    /// Notes that the thread has woken up.
+    pub(crate) fn watch_wakes(&self) {
+        if let Some(watch) = self.watch.get() {
+            watch.wakes();
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! The stack of a sample as a trace with names.
+
+#![forbid(unsafe_code)]
+
+use crate::watchdog::sample::Sample;
+
+#[cfg(all(
+    feature = "diagnostics",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+pub(crate) use with_names::trace_of;
+
+#[cfg(not(all(
+    feature = "diagnostics",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+pub(crate) use without_names::trace_of;
+
+#[cfg(all(
+    feature = "diagnostics",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
+mod with_names {
+    use super::Sample;
+    use crate::stack_trace::StackTrace;
+    use crate::watchdog::walk;
+
+    /// Returns the trace of `sample`.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if there is none.
+    pub(crate) fn trace_of(sample: &Sample) -> Result<StackTrace, &'static str> {
+        let addresses = walk::addresses(sample)?;
+        Ok(without_root(StackTrace::from_addresses(addresses)))
+    }
+
+    /// Cuts off the code with which a coroutine begins, and what follows. Its unwind table leads to
+    /// the stack below, which was not copied.
+    fn without_root(trace: StackTrace) -> StackTrace {
+        let is_root = |name: &str| name == "stack_init_trampoline";
+        let root = trace.frames().iter().find(|it| it.function.as_deref().is_some_and(is_root));
+        let Some(root) = root.map(|frame| frame.address) else { return trace };
+        let inner = trace.addresses().iter().take_while(|address| **address != root);
+        StackTrace::from_addresses(inner.copied().collect())
+    }
+}
+
+#[cfg(not(all(
+    feature = "diagnostics",
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
+mod without_names {
+    use super::Sample;
+
+    /// A trace that does not exist in this build.
+    pub(crate) enum Never {}
+
+    /// Returns the reason why there is no trace.
+    pub(crate) fn trace_of(_: &Sample) -> Result<Never, &'static str> {
+        Err(if cfg!(feature = "diagnostics") {
+            "stacks of running fibers can be read on Linux, on x86-64 and AArch64"
+        } else {
+            "it needs the feature `diagnostics` of fibra"
+        })
+    }
+}
