@@ -247,7 +247,7 @@
 //! | feature | by default | adds |
 //! |---|---|---|
 //! | `net` | yes | [`net`], [`io`], [`server`], [`process`], [`signal`], [`main()`] |
-//! | `diagnostics` | yes | [`StackTrace`]: the native stacks of fibers, with the names of functions |
+//! | `diagnostics` | yes | [`StackTrace`]: the native stacks of fibers, with the names of functions; with `net`, [`RuntimeBuilder::inspect`]: a socket for other programs |
 //! | `tls` | no | [`tls`]: TLS over any stream, by rustls; choose the cryptography in your own dependency on `rustls` |
 //! | `http` | no | [`http`]: HTTP/1 by hyper, with handlers that may block |
 //! | `http-client` | no | `http::get` and `http::Client`: URLs, kept connections, redirects, proxies, time limits |
@@ -307,6 +307,10 @@
     not(feature = "diagnostics"),
     doc = "[`StackTrace`]: #features
 [`dump_with_stacks`]: #features"
+)]
+#![cfg_attr(
+    not(all(feature = "diagnostics", feature = "net")),
+    doc = "[`RuntimeBuilder::inspect`]: #features"
 )]
 #![cfg_attr(not(feature = "tls"), doc = "[`tls`]: #features")]
 #![cfg_attr(not(feature = "http"), doc = "[`http`]: #features")]

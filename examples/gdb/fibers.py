@@ -5,6 +5,8 @@
     (gdb) fibers bt            the stacks of all fibers
     (gdb) fibers bt 3          the stack of fiber #3 (of each scheduler that has one)
     (gdb) fibers bt 2:3        the stack of fiber #3 of scheduler 2
+    (gdb) fibers bt full ...   with the functions of fibra and of the language's runtime
+    (gdb) fibers gcore FILE    saves a core file, with the stacks that `gcore` leaves out
 
 It works in a live process and in a core file, and needs no debug information of the crate: the
 program has a section, `fibra_fibers`, with the offsets of all fields that this script reads. Names
@@ -24,8 +26,14 @@ MAGIC = b"fibra\0fibers\0\xf1\xbe\x75"
 VERSION = 1
 SECTION = "fibra_fibers"
 MOST_FRAMES = 200
-# The frame under the function of a fiber.
-ROOT = "__rust_begin_short_backtrace"
+PAGE = 4096
+# The most bytes of the stack of a generator that `fibers gcore` adds.
+MOST_ABOVE = 8 << 20
+# Functions that are not the program's own: `fibers bt full` shows them, too.
+INTERNAL = re.compile(
+    r"[<&*( ]*(mut |dyn |const )*(fibra::|corosensei::|std::panicking::|std::panic::catch_unwind"
+    r"|core::ops::function::Fn|core::panic::unwind_safe::AssertUnwindSafe|__rust_try"
+    r"|stack_init_trampoline|std::sys::backtrace::__rust_)")
 
 
 def fail(text):
@@ -233,16 +241,41 @@ class Fiber:
         scheduler = (self.parent & ~(1 << 63)) >> bits
         return f"#{self.parent & (1 << bits) - 1} of scheduler {scheduler}"
 
-    def frames(self):
-        """Returns the frames of its stack, the innermost first, as text; None without a stack."""
+    def own_stack(self):
+        """Returns the addresses of its own stack; None if it has none."""
         table, memory = self.scheduler.table, self.scheduler.table.memory
         if self.is_in("new", "finished"):
             return None
         top = memory.word(self.address + table["fiber.stack_top"])
-        if not top:
-            return None
         size = table["stack.smallest"] << memory.number(self.address + table["fiber.class"], 1)
-        own = range(top - size, top + 1)
+        return range(top - size, top + 1) if top else None
+
+    def pages(self):
+        """Yields the pages of its own stack, and of that on which it is suspended, if that belongs
+        to a generator, a greenlet or a call on a larger stack."""
+        stack, memory = self.own_stack(), self.scheduler.table.memory
+        if stack is None:
+            return
+        # The lowest pages may belong to the guard: the top of a stack is not at the end of a page.
+        start, stop = (stack.start + 2 * PAGE - 1) // PAGE * PAGE, stack.stop // PAGE * PAGE + PAGE
+        whole = memory.bytes(start, stop - start)
+        yield from ((start + at, whole[at:at + PAGE]) for at in range(0, len(whole), PAGE))
+        pointer = memory.word(self.address + self.scheduler.table["fiber.stack_pointer"])
+        if self.runs or not pointer or pointer in stack:
+            return
+        for start in range(pointer // PAGE * PAGE, pointer + MOST_ABOVE, PAGE):
+            try:
+                yield start, memory.bytes(start, PAGE)
+            except gdb.MemoryError:
+                # The guard of the next stack.
+                return
+
+    def frames(self):
+        """Returns the frames of its stack, the innermost first, as text; None without a stack."""
+        table, memory = self.scheduler.table, self.scheduler.table.memory
+        own = self.own_stack()
+        if own is None:
+            return None
         thread = self.scheduler.thread()
         if self.runs:
             if thread is None:
@@ -254,6 +287,8 @@ class Fiber:
         pointer = memory.word(self.address + table["fiber.stack_pointer"])
         # The switch has pushed rbp, rbx and the address at which the fiber goes on.
         goes_on, rbx, rbp = (memory.word(pointer + i * 8) for i in range(3))
+        if goes_on == 0:
+            raise gdb.MemoryError("the core file has zeros in its place")
         saved = {"rip": goes_on, "rbx": rbx, "rbp": rbp, "rsp": pointer + 24}
         with Selected(thread), Suspended(saved):
             frame = gdb.newest_frame()
@@ -312,12 +347,18 @@ class Suspended:
         self.registers = saved
 
     def __enter__(self):
+        innermost = gdb.newest_frame()
+        self.registers["innermost"] = position(innermost)
         Suspended.saved = self.registers
         gdb.invalidate_cached_frames()
 
     def __exit__(self, *_):
         Suspended.saved = None
         gdb.invalidate_cached_frames()
+
+
+def position(frame):
+    return tuple(int(frame.read_register(name)) for name in ("rip", "rsp"))
 
 
 class FrameId:
@@ -330,9 +371,7 @@ class FiberUnwinder(Unwinder):
         super().__init__("fibra")
 
     def __call__(self, pending):
-        if Suspended.saved is None or (hasattr(pending, "level") and pending.level() != 0):
-            return None
-        if not hasattr(pending, "level") and Suspended.saved.get("used"):
+        if Suspended.saved is None or position(pending) != Suspended.saved["innermost"]:
             return None
         word = gdb.lookup_type("unsigned long")
         value = lambda number: gdb.Value(number).cast(word)
@@ -403,15 +442,19 @@ class Fibers(gdb.Command):
         words = gdb.string_to_argv(argument)
         if gdb.selected_thread() is None:
             fail("no process: start or attach to a program, or load a core file")
+        in_full = words[:2] == ["bt", "full"]
+        which = words[2:] if in_full else words[1:]
         if words == []:
-            self.run(False, None)
-        elif words[0] == "bt" and len(words) <= 2:
-            self.run(True, words[1] if len(words) == 2 else None)
+            self.run(False, False, None)
+        elif words[0] == "gcore" and len(words) == 2:
+            save_core(words[1])
+        elif words[0] == "bt" and len(which) <= 1:
+            self.run(True, in_full, which[0] if which else None)
         else:
-            fail("usage: fibers, fibers bt, fibers bt NUMBER, fibers bt SCHEDULER:NUMBER")
+            fail("usage: fibers, fibers bt [full] [NUMBER or SCHEDULER:NUMBER], fibers gcore FILE")
 
     @staticmethod
-    def run(with_stacks, which):
+    def run(with_stacks, in_full, which):
         scheduler_id, number = None, None
         if which is not None:
             match = re.fullmatch(r"(?:(\d+):)?#?(\d+)", which)
@@ -433,7 +476,7 @@ class Fibers(gdb.Command):
                     shown += 1
                     print(f"  {fiber.line()}")
                     if with_stacks:
-                        show_stack(fiber)
+                        show_stack(fiber, in_full)
                 if scheduler.missing:
                     print(f"  {scheduler.missing} fibers whose memory is missing")
         except gdb.MemoryError as error:
@@ -447,20 +490,58 @@ class Fibers(gdb.Command):
             print("no scheduler runs")
 
 
-def show_stack(fiber):
+def save_core(path):
+    """Saves a core file like `generate-core-file`, which leaves out each mapping that has a page it
+    cannot read, and adds the stacks of fibers to it: their guards are such pages."""
+    gdb.execute(f"generate-core-file {path}")
+    saved = lost = 0
+    with open(path, "r+b") as core:
+        segments = segments_of(core)
+        for scheduler in (it for table in tables() for it in table.schedulers()):
+            for fiber in scheduler.fibers():
+                for start, page in fiber.pages():
+                    segment = next((it for it in segments if it[0] <= start < it[1]), None)
+                    if segment is None:
+                        lost += 1
+                    elif any(page):
+                        core.seek(segment[2] + start - segment[0])
+                        core.write(page)
+                        saved += 1
+    print(f"added {saved} pages of stacks" + (f", could not add {lost}" if lost else ""))
+
+def segments_of(core):
+    """Returns the memory in a core file of 64 bits: where each part starts and ends, and its place
+    in the file."""
+    header = core.read(64)
+    if header[:5] != b"\x7fELF\x02":
+        fail("stacks are added to core files of 64 bits only")
+    order = "<" if header[5] == 1 else ">"
+    start, = struct.unpack_from(order + "Q", header, 32)
+    size, count = struct.unpack_from(order + "HH", header, 54)
+    core.seek(start)
+    raw, found = core.read(size * count), []
+    for at in range(0, len(raw), size):
+        kind, _, place, address, _, length = struct.unpack_from(order + "IIQQQQ", raw, at)
+        if kind == 1:
+            found.append((address, address + length, place))
+    return found
+
+
+def show_stack(fiber, in_full):
     try:
         frames = fiber.frames()
     except gdb.MemoryError as error:
         print(f"    its stack is missing: {error}. A core file of `gcore` lacks stacks with guard "
-              "markers: see the guide of fibra, \"diagnosis\".")
+              "markers: save it by `fibers gcore FILE`")
         return
     if frames is None:
         print("    (it has no stack)")
         return
-    # What is below the fiber's own function is the same for all fibers.
-    roots = [level for level, frame in enumerate(frames) if ROOT in frame]
-    for level, frame in enumerate(frames[:roots[-1]] if roots else frames):
+    shown = [it for it in enumerate(frames) if in_full or not INTERNAL.match(it[1])]
+    for level, frame in shown:
         print(f"    #{level:<2} {frame}")
+    if not shown:
+        print("    (only functions of fibra: `fibers bt full` shows them)")
 
 
 Fibers()

@@ -93,7 +93,8 @@ impl<T> SlotTable<T> {
     /// Returns where a table keeps its values.
     pub(crate) fn places() -> Places {
         let table = std::mem::offset_of!(SlotTable<T>, slots);
-        let [slots, count] = layout::of_vec::<Slot<T>>().map(|part| part.saturating_add(table));
+        let vacant = || Slot::<T> { value: None, generation: FIRST_GENERATION, next_free: NO_SLOT };
+        let [slots, count] = layout::of_vec(vacant).map(|part| part.saturating_add(table));
         let value = std::mem::offset_of!(Slot<T>, value);
         Places { slots, count, stride: std::mem::size_of::<Slot<T>>(), value }
     }

@@ -241,3 +241,40 @@ unsafe impl corosensei::stack::Stack for StackView {
         self.0.limit()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::stack::{Keep, Pool};
+
+    #[test]
+    fn the_stack_pointer_of_a_suspended_stack_is_where_debuggers_look_for_it() {
+        let mut pool = Pool::new(Keep::FIXED);
+        let stack = pool.take(SizeClass::for_bytes(0)).unwrap();
+        let offsets = Context::places(&stack);
+        let (context, mark) = (Rc::new(Context::empty()), Rc::new(Cell::new(0)));
+        let (own, own_mark) = (context.clone(), mark.clone());
+        let entry = move || {
+            let local = MaybeUninit::<u8>::uninit();
+            own_mark.set(local.as_ptr().addr());
+            // SAFETY: this runs on the stack of the context.
+            unsafe { own.leave() };
+        };
+        // SAFETY: the context is empty, stays where it is until the end of the test, and has ended
+        // by then. `entry` does not unwind.
+        unsafe { context.create(stack, entry) };
+        // SAFETY: it was created, and is suspended.
+        assert!(unsafe { context.enter() }.is_none());
+        let read = |offset: usize| {
+            // SAFETY: these are the offsets of two words of the context, both of which are set.
+            unsafe { Rc::as_ptr(&context).byte_add(offset).cast::<usize>().read() }
+        };
+        let [pointer, top] = offsets.map(read);
+        assert!(pointer < mark.get() && mark.get() - pointer < 4096, "{pointer:x}, {mark:x?}");
+        assert!(mark.get() < top && top - mark.get() < 4096, "{mark:x?}, {top:x}");
+        // SAFETY: it is suspended.
+        pool.give(unsafe { context.enter() }.unwrap());
+    }
+}

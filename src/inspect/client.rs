@@ -1,4 +1,4 @@
-//! One client: what it has sent of its next command, and what it has not taken of the last answer.
+//! One client: the beginning of its next command, and the rest of its last answer.
 //!
 //! Invariant: nothing is read from a client as long as it has not taken the last answer. So each
 //! client has one answer in memory.
@@ -23,12 +23,12 @@ const LONGEST_STALL: Duration = Duration::from_secs(10);
 
 pub(super) struct Client {
     connection: OwnedFd,
-    /// What it has sent of its next commands.
+    /// The bytes of its next commands.
     input: Vec<u8>,
     output: Vec<u8>,
     /// The number of bytes of `output` that it has taken.
     taken: usize,
-    /// How often `ps` is repeated, and when it is due.
+    /// The time between two repetitions of `ps`, and when the next one is due.
     repeats: Option<(Duration, Instant)>,
     /// The time at which it is disconnected, unless something happens before.
     silent_until: Instant,

@@ -53,7 +53,7 @@ pub(crate) enum Answer {
     NotStarted,
     /// Its fibers, its counters, and those of its fibers that wait for a lock which a fiber of
     /// another scheduler holds: the place of each in the list, and the holder.
-    Fibers(Dump, Stats, Vec<(usize, Owner)>),
+    Fibers(Dump, Box<Stats>, Vec<(usize, Owner)>),
     Ended,
 }
 

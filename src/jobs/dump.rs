@@ -218,6 +218,7 @@ fn collect(shared: &Shared, request: &Request, limit: Duration) -> RuntimeDump {
         };
         let queued_jobs = seat.stealer.len() + seat.direct.len();
         let (fibers, stats) = found.unzip();
+        let stats = stats.map(|stats| *stats);
         SchedulerDump { index, state, queued_jobs, fibers, stats }
     });
     RuntimeDump { schedulers: schedulers.collect(), queued_jobs: shared.injector.len() }
@@ -258,7 +259,7 @@ fn of(sched: &Scheduler, request: &Request) -> Answer {
     if request.stacks {
         stacks::add(sched, &mut dump);
     }
-    Answer::Fibers(dump, dump::stats_of(sched), held)
+    Answer::Fibers(dump, Box::new(dump::stats_of(sched)), held)
 }
 
 /// Takes a request out of all desks when this is dropped: at the end of the wait for the answers,

@@ -9,9 +9,8 @@ use std::time::Duration;
 
 #[cfg(feature = "tokio")]
 use crate::host::{Companion, TokioIdle};
-#[cfg(all(feature = "diagnostics", feature = "net"))]
-use crate::inspect::Inspector;
 use crate::jobs::threads::{Crew, Plan};
+use crate::runtime::inspect::SocketPath;
 use crate::runtime::{Runtime, hogs};
 use crate::sched::core::observer::Hooks;
 use crate::sched::core::scheduler::Scheduler;
@@ -47,9 +46,7 @@ pub struct RuntimeBuilder {
     hooks: Option<SharedHooks>,
     pub(super) hog_limit: Limit,
     plan: Plan,
-    /// The path of the socket for other programs.
-    #[cfg(all(feature = "diagnostics", feature = "net"))]
-    pub(super) inspect: Option<std::path::PathBuf>,
+    pub(super) inspect: Option<SocketPath>,
     #[cfg(feature = "tokio")]
     pub(super) companion: Companion,
 }
@@ -108,7 +105,6 @@ impl Default for RuntimeBuilder {
                 limit: None,
                 stalls_after: None,
             },
-            #[cfg(all(feature = "diagnostics", feature = "net"))]
             inspect: None,
             #[cfg(feature = "tokio")]
             companion: Companion::None,
@@ -411,20 +407,25 @@ impl RuntimeBuilder {
     ///
     /// Returns an error if the stack of the main fiber, or the first stack for other fibers, cannot
     /// be allocated; its text names the limit that was reached. Also returns an error if a thread
-    /// cannot be started or the socket of `inspect` cannot be bound, if a runtime of several threads or with tokio has a virtual clock, and on
-    /// a thread with CET shadow stacks, where a switch of stacks would be a fault.
+    /// cannot be started or a socket cannot be bound, if a runtime of several threads or with tokio
+    /// has a virtual clock, and on a thread with CET shadow stacks, where a switch of stacks would
+    /// be a fault.
     pub fn build(self) -> io::Result<Runtime> {
         stack::refuse_shadow_stack()?;
         #[cfg(feature = "tokio")]
         let companion = self.companion.look_around();
         #[cfg(not(feature = "tokio"))]
         let companion = NoCompanion;
-        #[cfg(all(feature = "diagnostics", feature = "net"))]
-        let inspect = self.inspect;
-        #[cfg(not(all(feature = "diagnostics", feature = "net")))]
-        let inspect = None::<NoSocket>;
         let RuntimeBuilder {
-            main_class, class, keep, virtual_clock, hooks, hog_limit, plan, ..
+            main_class,
+            class,
+            keep,
+            virtual_clock,
+            hooks,
+            hog_limit,
+            plan,
+            inspect,
+            ..
         } = self;
         let keep = keep.of_class(class);
         let refused = |why| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
@@ -462,7 +463,7 @@ impl RuntimeBuilder {
             };
             let crew = Crew::start(plan, &scheduler, make)?;
             if let Some(path) = inspect {
-                scheduler.attached.set(Some(Box::new(start_inspector(&path, &crew)?)));
+                scheduler.attached.set(Some(path.open(&crew)?));
             }
             Some(crew)
         };
@@ -480,22 +481,6 @@ impl NoCompanion {
     fn is_any(self) -> bool {
         false
     }
-}
-
-/// Opens the socket for other programs at `path`, for the runtime of `crew`.
-#[cfg(all(feature = "diagnostics", feature = "net"))]
-fn start_inspector(path: &std::path::Path, crew: &Crew) -> io::Result<Inspector> {
-    Inspector::start(path, crew.shared().clone())
-}
-
-/// The path of the socket for other programs, in a build without it: none.
-#[cfg(not(all(feature = "diagnostics", feature = "net")))]
-enum NoSocket {}
-
-#[cfg(not(all(feature = "diagnostics", feature = "net")))]
-#[allow(clippy::unnecessary_wraps, reason = "with the socket it may fail")]
-fn start_inspector(path: &NoSocket, _: &Crew) -> io::Result<()> {
-    match *path {}
 }
 
 /// Creates the implementation of waiting that a scheduler uses while no fiber can run.

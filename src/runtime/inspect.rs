@@ -1,24 +1,58 @@
 //! The setting of a [`Runtime`](crate::Runtime) that shows its fibers to other programs.
 
+use std::fmt;
+use std::io;
+#[cfg(all(feature = "diagnostics", feature = "net"))]
 use std::path::PathBuf;
 
+#[cfg(all(feature = "diagnostics", feature = "net"))]
+use crate::inspect::Inspector;
+use crate::jobs::threads::Crew;
+#[cfg(all(feature = "diagnostics", feature = "net"))]
 use crate::runtime::RuntimeBuilder;
 
+/// The path of the socket of a runtime. There is none in a build without sockets.
+#[derive(Clone, Debug)]
+pub(super) struct SocketPath {
+    #[cfg(all(feature = "diagnostics", feature = "net"))]
+    path: PathBuf,
+    #[cfg(not(all(feature = "diagnostics", feature = "net")))]
+    none: std::convert::Infallible,
+}
+
+#[cfg(all(feature = "diagnostics", feature = "net"))]
+impl SocketPath {
+    /// Opens the socket for the runtime of `crew`. It is closed when the result is dropped.
+    pub(super) fn open(&self, crew: &Crew) -> io::Result<Box<dyn fmt::Debug>> {
+        Ok(Box::new(Inspector::start(&self.path, crew.shared().clone())?))
+    }
+}
+
+#[cfg(not(all(feature = "diagnostics", feature = "net")))]
+impl SocketPath {
+    pub(super) fn open(&self, _: &Crew) -> io::Result<Box<dyn fmt::Debug>> {
+        match self.none {}
+    }
+}
+
+#[cfg(all(feature = "diagnostics", feature = "net"))]
 impl RuntimeBuilder {
     /// Opens a Unix socket at `path`, on which other programs of the same user ask what the fibers
     /// of the runtime do: `nc -U PATH` or `socat - UNIX:PATH` is enough.
     ///
     /// A client sends one command per line: `ps`, `tree`, `stacks`, `stats`, `json`, `watch
-    /// [seconds]` or `help`. Each answer ends with an empty line. A thread of its own answers, so it
-    /// also does while a fiber holds its scheduler: a scheduler that does not answer within 200 ms
-    /// is shown as busy. Schedulers take a few microseconds per fiber for an answer, and nothing as
-    /// long as no one asks. There can be 16 clients; one that takes nothing of an answer for ten
-    /// seconds, or sends no command for ten minutes, is disconnected.
+    /// [seconds]` or `help`; see [the guide](crate::guide::diagnosis::from_outside). Each answer
+    /// ends with an empty line. A thread of its own answers, so an answer also comes while a fiber
+    /// holds its scheduler: a scheduler that does not answer within 200 ms is shown as busy.
+    /// Nothing is done, and the thread sleeps, as long as no client asks. There can be 16 clients;
+    /// one that takes nothing of an answer for ten seconds, or sends no command for ten minutes, is
+    /// disconnected.
     ///
     /// Only the user of the process, and root, can connect: the mode of the socket is 0600, and on
     /// Linux the user of the other end is checked, too. [`build`](RuntimeBuilder::build) binds the
-    /// socket, and replaces one that a process has left behind which is gone. It is removed when all
-    /// fibers of the runtime have ended. The texts contain the names of fibers and source files.
+    /// socket, and replaces one whose process is gone. It is removed when all fibers of the runtime
+    /// have ended. The texts contain the names of fibers and source files, and the addresses of
+    /// peers.
     ///
     /// # Examples
     ///
@@ -43,7 +77,7 @@ impl RuntimeBuilder {
     /// # }
     /// ```
     pub fn inspect(mut self, path: impl Into<PathBuf>) -> RuntimeBuilder {
-        self.inspect = Some(path.into());
+        self.inspect = Some(SocketPath { path: path.into() });
         self
     }
 }

@@ -6,7 +6,6 @@ mod builder;
 mod companion;
 mod hogs;
 mod idle_stacks;
-#[cfg(all(feature = "diagnostics", feature = "net"))]
 mod inspect;
 #[cfg(fibra_observed)]
 mod observed;
@@ -15,7 +14,7 @@ pub use builder::RuntimeBuilder;
 
 use std::cell::RefCell;
 use std::fmt;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, Location};
 
 use crate::fiber::current::{self, ThreadState};
 use crate::fiber::exit::JoinError;
@@ -216,10 +215,11 @@ impl Runtime {
         F: FnOnce() -> T,
     {
         let Runtime { scheduler, crew } = self;
+        let location = Location::caller();
         match crew {
-            None => run::run_to_its_end(scheduler, f),
+            None => run::run_at(location, scheduler, f),
             Some(crew) => crew.run(scheduler, |scheduler, supervisor| {
-                run::run_to_its_end(scheduler, || supervisor.supervise(f))
+                run::run_at(location, scheduler, || supervisor.supervise(f))
             }),
         }
     }

@@ -91,8 +91,14 @@ fn with_client<T: Send>(
     result.unwrap_or_else(|payload| std::panic::resume_unwind(payload))
 }
 
+#[inline(never)]
+fn wait_in_here() {
+    fibra::park();
+    std::hint::black_box(());
+}
+
 fn some_fibers() {
-    Builder::new().name("reader").spawn(fibra::park);
+    Builder::new().name("reader").spawn(wait_in_here);
     let job = Handle::current().spawn_on(1, fibra::park);
     std::mem::forget(job);
 }
@@ -111,6 +117,18 @@ fn each_command_has_an_answer() {
         let of_first = stats.split("scheduler 1").next().unwrap();
         assert!(of_first.contains("  fibers             2\n"), "{stats}");
         assert!(stats.ends_with("queued_jobs 0\n"), "{stats}");
+        let tree = client.ask("tree");
+        let main = tree.lines().position(|line| line.starts_with("  fiber 'main' (#1) is asleep"));
+        let below = tree.lines().nth(main.unwrap() + 1).unwrap();
+        assert!(below.starts_with("    fiber 'reader' (#2) is parked at "), "{tree}");
+        let stacks = client.ask("stacks");
+        assert!(stacks.contains("wait_in_here"), "{stacks}");
+        let json = client.ask("json");
+        assert!(json.starts_with(r#"{"schedulers":[{"index":0,"#), "{json}");
+        assert!(json.contains(r#""stats":{"fibers":2,"#), "{json}");
+        // The main fiber was spawned by the call of `run`, and not by the library.
+        let here = format!(r#""spawned_at":{{"file":"{}","#, file!());
+        assert!(json.split("\"id\"").nth(1).unwrap().contains(&here), "{json}");
         assert!(client.ask("help").contains("\nwatch [seconds] "));
         let unknown = client.ask("kill 2");
         assert!(unknown.starts_with("unknown command `kill 2`\nps "), "{unknown}");
@@ -122,6 +140,21 @@ fn each_command_has_an_answer() {
 fn a_runtime_with_one_scheduler_has_a_socket_too() {
     let text = with_client(Runtime::builder(), || (), |path| Client::connect(path).ask("ps"));
     assert!(text.contains("  fiber 'main' (#1) is asleep at"), "{text}");
+}
+
+#[test]
+fn a_deadlock_is_found_beside_a_socket() {
+    let path = path();
+    let runtime = Runtime::builder().inspect(&path).build().unwrap();
+    let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        runtime.run(|| {
+            let (_sender, receiver) = fibra::channel::unbounded::<()>();
+            receiver.recv().unwrap_err().to_string()
+        })
+    }));
+    let text = ended.unwrap_or_else(|payload| crate::support::text_of(payload.as_ref()));
+    assert!(text.contains("deadlock"), "{text}");
+    assert!(!path.exists());
 }
 
 #[test]

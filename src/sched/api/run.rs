@@ -66,6 +66,18 @@ pub(crate) fn run_to_its_end<F, T>(sched: Box<Scheduler>, f: F) -> Result<T, Joi
 where
     F: FnOnce() -> T,
 {
+    run_at(Location::caller(), sched, f)
+}
+
+/// Does the same as [`run_to_its_end`], for the call at `location`.
+pub(crate) fn run_at<F, T>(
+    location: &'static Location<'static>,
+    sched: Box<Scheduler>,
+    f: F,
+) -> Result<T, JoinError>
+where
+    F: FnOnce() -> T,
+{
     let _alt_stack = match stack::install(overflowed) {
         Ok(alt_stack) => alt_stack,
         Err(error) => panic!("fibra could not set up its stack-overflow handler: {error}"),
@@ -75,7 +87,7 @@ where
     // SAFETY: `f` and its output may borrow from the caller, so the main fiber must end before this
     // call does. It ends before `run_until_done` returns, and `in_loop` aborts the process if that
     // unwinds.
-    let handle = unsafe { create_main(&sched, f) };
+    let handle = unsafe { create_main(&sched, location, f) };
     // SAFETY: this thread drops the scheduler below, which stays in its box until then.
     unsafe { sched.watch_begins() };
     let in_loop = AbortOnUnwind("the run loop");
@@ -110,13 +122,16 @@ fn drive(sched: &Scheduler) {
 /// # Safety
 ///
 /// The fiber must end, or be abandoned, before anything ends that `f` and its output borrow.
-#[track_caller]
-pub(super) unsafe fn create_main<F, T>(sched: &Scheduler, f: F) -> JoinHandle<T>
+pub(super) unsafe fn create_main<F, T>(
+    sched: &Scheduler,
+    location: &'static Location<'static>,
+    f: F,
+) -> JoinHandle<T>
 where
     F: FnOnce() -> T,
 {
     // SAFETY: the caller's promise.
-    let record = unsafe { create(sched, sched.main.class, f, (Location::caller(), Parent::NONE)) };
+    let record = unsafe { create(sched, sched.main.class, f, (location, Parent::NONE)) };
     record.with_extra(|extra| extra.name = Some("main".into()));
     let main = sched.admit_and_queue(record);
     sched.main.set(main);
@@ -131,7 +146,7 @@ where
 pub(super) fn replace_main() {
     let sched = scheduler().expect("a fiber is abandoned during a turn");
     // SAFETY: the closure and its output borrow nothing.
-    drop(unsafe { create_main(&sched, || ()) });
+    drop(unsafe { create_main(&sched, Location::caller(), || ()) });
 }
 
 /// A guard that makes a scheduler that of this thread.
@@ -146,7 +161,7 @@ impl Frame<'_> {
             thread.inherits.set(false);
             thread.shelves.open();
         });
-        sched.listed.show(sched);
+        sched.listed.show((&raw const *sched).cast());
         Frame { _pool: current::use_pool(&sched.pool) }
     }
 }

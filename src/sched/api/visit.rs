@@ -20,6 +20,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::panic::Location;
 use std::rc::Rc;
 use std::task::Waker;
 use std::thread;
@@ -66,9 +67,9 @@ impl<T: 'static> Visit<T> {
             thread.inherits.set(false);
             thread.shelves.open();
         });
-        sched.listed.show(&sched);
+        sched.listed.show((&raw const *sched).cast());
         // SAFETY: `f` and its output borrow nothing.
-        let main = unsafe { create_main(&sched, f) };
+        let main = unsafe { create_main(&sched, Location::caller(), f) };
         // SAFETY: the visit keeps the scheduler in its box. It stays on this thread, as long as the
         // frame, and drops the scheduler there.
         unsafe { sched.watch_begins() };

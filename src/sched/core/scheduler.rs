@@ -13,6 +13,7 @@
 use std::cell::{Cell, OnceCell, RefCell, UnsafeCell};
 use std::fmt;
 use std::io;
+use std::mem::offset_of;
 use std::ops::Deref;
 use std::panic::Location;
 use std::ptr::NonNull;
@@ -30,7 +31,7 @@ use crate::fiber::report;
 use crate::fiber::state::State;
 use crate::sched::core::caller::Caller;
 use crate::sched::core::deadlocks::Deadlocks;
-use crate::sched::core::debugger::Listed;
+use crate::sched::core::debugger::{Listed, OfScheduler};
 use crate::sched::core::facade::Tasklets;
 use crate::sched::core::main_fiber::MainFiber;
 use crate::sched::core::observer::Observer;
@@ -135,6 +136,14 @@ pub(crate) struct Hosted {
     pub(crate) is_ending: Cell<bool>,
 }
 
+/// The fields that debuggers read.
+const PLACES: OfScheduler = OfScheduler {
+    id: offset_of!(Scheduler, id),
+    now_ms: offset_of!(Scheduler, now_ms),
+    switches: offset_of!(Scheduler, switches),
+    table: offset_of!(Scheduler, table),
+};
+
 static NEXT_ID: AtomicU32 = AtomicU32::new(1);
 
 /// Takes the next number of a scheduler. They are used once, and never wrap: 0 stands for threads.
@@ -153,7 +162,7 @@ impl Scheduler {
         let mut pool = Pool::new(Keep::recent(default_class));
         let spare = pool.take(default_class)?;
         let mailbox = Arc::new(Mailbox::new(idle.waker()));
-        let listed = Listed::new(&spare, clock.can_jump());
+        let listed = Listed::new(&spare, clock.can_jump(), PLACES);
         // Nothing fails from here on: the scheduler leaves the registry, and its place, only when
         // it is dropped.
         Ok(Scheduler {

@@ -14,8 +14,8 @@ fn example() -> Command {
 
 /// Runs the example with `arguments` while a runtime with fibers has a socket. Returns its output.
 fn run(arguments: &[&str]) -> String {
-    let socket = std::env::temp_dir()
-        .join(format!("fibra-view-{}-{}", std::process::id(), arguments.len()));
+    let socket =
+        std::env::temp_dir().join(format!("fibra-view-{}-{}", std::process::id(), arguments.len()));
     let mut command = example();
     command.arg(&socket).args(arguments);
     let runtime = Runtime::builder().threads(2).inspect(&socket).build().unwrap();

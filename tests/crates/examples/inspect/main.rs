@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! $ cargo run --release --manifest-path tests/crates/Cargo.toml --example inspect -- SOCKET
-//!     [--once]       prints one frame, 100 columns wide, and ends
+//!     [--once]       prints one frame, 120 columns wide, and ends
 //!     [--html FILE]  writes one page that needs no other file, and ends
 //! ```
 //!
@@ -11,6 +11,7 @@
 //! part of a line), the arrows scroll, `space` stops the refreshing, `q` ends.
 
 mod model;
+mod order;
 mod page;
 mod view;
 
@@ -22,10 +23,14 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind};
 
-use model::{Order, Picture};
+use model::Picture;
+use order::Order;
 use view::View;
 
 const REFRESH: Duration = Duration::from_secs(1);
+
+/// The width of a frame that is printed.
+const WIDTH: u16 = 120;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -48,10 +53,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Draws a frame that is high enough for all fibers, and returns it as text.
 fn one_frame(view: &View) -> Result<String, Box<dyn Error>> {
     let height = view.height().min(1000);
-    let mut terminal = Terminal::new(TestBackend::new(100, height))?;
+    let mut terminal = Terminal::new(TestBackend::new(WIDTH, height))?;
     terminal.draw(|frame| view.draw(frame))?;
     let buffer = terminal.backend().buffer();
-    let lines = buffer.content().chunks(100).map(|row| {
+    let lines = buffer.content().chunks(WIDTH.into()).map(|row| {
         let line: String = row.iter().map(|cell| cell.symbol()).collect();
         line.trim_end().to_owned() + "\n"
     });

@@ -1,6 +1,5 @@
-//! What the socket has answered, and the order in which fibers are shown.
+//! The answer of the socket.
 
-use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -20,8 +19,8 @@ pub struct Picture {
 
 pub struct Fiber {
     /// The numbers of its scheduler and of itself.
-    id: (u64, u64),
-    parent: Option<(u64, u64)>,
+    pub id: (u64, u64),
+    pub parent: Option<(u64, u64)>,
     pub title: String,
     pub state: String,
     /// What it waits for, and where.
@@ -29,25 +28,6 @@ pub struct Fiber {
     pub waiting: Duration,
     pub stack: u64,
     pub spawned: String,
-}
-
-#[derive(Copy, Clone, Debug, Eq, PartialEq)]
-pub enum Order {
-    Tree,
-    LongestWait,
-    LargestStack,
-    State,
-}
-
-impl Order {
-    pub fn after(order: Order) -> Order {
-        match order {
-            Order::Tree => Order::LongestWait,
-            Order::LongestWait => Order::LargestStack,
-            Order::LargestStack => Order::State,
-            Order::State => Order::Tree,
-        }
-    }
 }
 
 impl Picture {
@@ -82,48 +62,16 @@ impl Picture {
         }
         states
     }
-
-    /// Returns the fibers in whose line `filter` occurs, each with its depth in the tree.
-    pub fn rows(&self, order: Order, filter: &str) -> Vec<(usize, &Fiber)> {
-        let mut rows = match order {
-            Order::Tree => self.tree(),
-            _ => self.fibers.iter().map(|fiber| (0, fiber)).collect(),
-        };
-        match order {
-            Order::Tree => {}
-            Order::LongestWait => rows.sort_by_key(|row| std::cmp::Reverse(row.1.waiting)),
-            Order::LargestStack => rows.sort_by_key(|row| std::cmp::Reverse(row.1.stack)),
-            Order::State => rows.sort_by(|a, b| (&a.1.state, &a.1.wait).cmp(&(&b.1.state, &b.1.wait))),
-        }
-        rows.retain(|(_, fiber)| fiber.line().contains(filter));
-        rows
-    }
-
-    fn tree(&self) -> Vec<(usize, &Fiber)> {
-        let known: HashMap<_, _> = self.fibers.iter().map(|fiber| (fiber.id, ())).collect();
-        let mut children: HashMap<Option<(u64, u64)>, Vec<&Fiber>> = HashMap::new();
-        for fiber in self.fibers.iter().rev() {
-            let parent = fiber.parent.filter(|parent| known.contains_key(parent));
-            children.entry(parent).or_default().push(fiber);
-        }
-        let roots = children.remove(&None).unwrap_or_default();
-        let mut waiting: Vec<_> = roots.into_iter().map(|fiber| (0, fiber)).collect();
-        let mut rows = Vec::new();
-        while let Some((depth, fiber)) = waiting.pop() {
-            rows.push((depth, fiber));
-            let below = children.remove(&Some(fiber.id)).unwrap_or_default();
-            waiting.extend(below.into_iter().map(|fiber| (depth + 1, fiber)));
-        }
-        rows
-    }
 }
 
 impl Fiber {
     fn of(json: &Value) -> Fiber {
         let id = |json: &Value| (number(&json["scheduler"]), number(&json["number"]));
         let (at, spawned) = (place(&json["location"]), place(&json["spawned_at"]));
+        let holder = json["held_by"].as_str().map(|holder| format!(" held by {holder}"));
+        let holder = holder.unwrap_or_default();
         let wait = match json["wait"].as_str() {
-            Some(wait) => format!("{wait} at {at}"),
+            Some(wait) => format!("{wait}{holder} at {at}"),
             None => format!("at {at}"),
         };
         let name = json["name"].as_str().map(|name| format!(" {name}")).unwrap_or_default();

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::model::{Order, Picture};
+use crate::model::Picture;
+use crate::order::Order;
 
 const HEAD: &str = r#"<!DOCTYPE html>
 <html lang="en">
@@ -21,7 +22,7 @@ code { font-size: 13px }
 "#;
 
 /// Sorts by the column that was clicked, and hides the rows in which the filter does not occur.
-const SCRIPT: &str = r#"<script>
+const SCRIPT: &str = r##"<script>
 const body = document.querySelector("#fibers tbody"), rows = [...body.rows];
 document.querySelector("#filter").oninput = event =>
     rows.forEach(row => row.hidden = !row.textContent.includes(event.target.value));
@@ -33,13 +34,18 @@ document.querySelectorAll("th").forEach((head, column) => head.onclick = () => {
 });
 </script>
 </html>
-"#;
+"##;
 
 pub fn of(picture: &Picture) -> String {
     let mut page = String::from(HEAD);
     let states = picture.states().into_iter();
     let states: Vec<_> = states.map(|(state, count)| format!("{count} {state}")).collect();
-    let _ = write!(page, "<h1>{} fibers</h1>\n<p>{}</p>\n<ul>\n", picture.fibers.len(), states.join(", "));
+    let _ = write!(
+        page,
+        "<h1>{} fibers</h1>\n<p>{}</p>\n<ul>\n",
+        picture.fibers.len(),
+        states.join(", ")
+    );
     for (title, counters) in &picture.schedulers {
         let counters: Vec<_> =
             counters.iter().map(|(name, value)| format!("{name} {value}")).collect();

@@ -6,7 +6,8 @@ use ratatui::style::{Color, Style, Stylize};
 use ratatui::text::Line;
 use ratatui::widgets::{Cell, Paragraph, Row, Table};
 
-use crate::model::{Order, Picture};
+use crate::model::Picture;
+use crate::order::Order;
 
 pub struct View {
     pub picture: Picture,
@@ -54,12 +55,12 @@ impl View {
             ])
         });
         let widths = [
-            Constraint::Length(20),
+            Constraint::Length(24),
             Constraint::Length(8),
+            Constraint::Length(7),
             Constraint::Length(8),
-            Constraint::Length(9),
-            Constraint::Fill(3),
             Constraint::Fill(1),
+            Constraint::Length(18),
         ];
         let titles = ["fiber", "state", "waits", "stack", "for what, and where", "spawned at"];
         let header = Row::new(titles).style(Style::new().bold().reversed());
@@ -69,7 +70,10 @@ impl View {
     fn head(&self) -> Vec<Line<'_>> {
         let counts = self.picture.states().into_iter();
         let counts: Vec<_> = counts.map(|(state, count)| format!("{count} {state}")).collect();
-        let mut lines = vec![Line::from(format!("{} fibers: {}", self.picture.fibers.len(), counts.join(", "))).bold()];
+        let mut lines = vec![
+            Line::from(format!("{} fibers: {}", self.picture.fibers.len(), counts.join(", ")))
+                .bold(),
+        ];
         for (title, counters) in self.picture.schedulers.iter().take(8) {
             let of = |name: &str| {
                 let found = counters.iter().find(|(counter, _)| counter == name);
