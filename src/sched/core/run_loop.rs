@@ -104,8 +104,8 @@ impl Scheduler {
     /// The gain depends on the processor, and a line that is not needed costs about as much as one
     /// that is. On an AMD EPYC, one line of the record and three of the stack in place of two and
     /// four take a seventh off a yield among 10,000 fibers; larger distances change nothing.
-    /// Measure with `benches/yield_now.rs` and `benches/burst.rs`, and with fibers that wake in random
-    /// order, before changing it.
+    /// Measure with `benches/yield_now.rs` and `benches/burst.rs`, and with fibers that wake in
+    /// random order, before changing it.
     #[inline(always)]
     fn look_ahead(&self) {
         self.ring(|ring| {
