@@ -26,7 +26,7 @@ pub(crate) fn allocate<T>() -> NonNull<T> {
 #[inline(never)]
 fn fresh<T>() -> NonNull<T> {
     const { assert!(size_of::<T>() != 0, "an allocation needs a size") };
-    let shelved = ThreadState::with(|thread| thread.shelves.of::<T>().map(Shelf::take_from_next));
+    let shelved = ThreadState::with(|thread| thread.shelves.of::<T>().map(Shelf::take_from_chunk));
     if let Some(block) = shelved {
         return block.cast();
     }

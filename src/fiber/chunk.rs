@@ -10,8 +10,8 @@
 //!
 //! Invariants:
 //! - A chunk is smaller than its alignment, so the address of a block gives that of its chunk.
-//! - Each carved block is either in use or in the chunk's list of free blocks; only its
-//!   [`Shelf`](crate::fiber::shelves::Shelf) may hold that list in the chunk's place.
+//! - Each carved block is either in use or in the chunk's list of free blocks. Those that a
+//!   [`Shelf`](crate::fiber::shelves::Shelf) keeps at hand count as in use.
 //! - A free block begins with the address of the next free one of its chunk.
 //! - All of it is used by one thread.
 
@@ -47,7 +47,7 @@ struct Chunk {
     block: usize,
     /// The bytes, from the start of the chunk, that were carved so far.
     carved: Cell<usize>,
-    /// The number of blocks in use. It is out of date while the shelf holds the list of free ones.
+    /// The number of blocks in use.
     used: Cell<usize>,
     /// Its neighbours in a [`List`].
     next: Cell<Option<ChunkPtr>>,
@@ -135,8 +135,7 @@ impl ChunkPtr {
     ///
     /// # Safety
     ///
-    /// `block` must be in use, one of this chunk, and not used again; and no shelf may hold the
-    /// list of free ones.
+    /// `block` must be in use, one of this chunk, and not used again.
     pub(crate) unsafe fn give(self, block: NonNull<u8>) {
         let head = self.head();
         // SAFETY: the block is large enough and aligned for an address, and unused from now on (the
@@ -154,36 +153,26 @@ impl ChunkPtr {
         self.head().carved.set(LINE);
     }
 
-    /// Returns the list of free blocks, which the caller keeps from now on, after carving some
-    /// blocks if there are none. The result is null if all are in use.
-    pub(crate) fn lend_free(self) -> *mut u8 {
-        let free = self.head().free.replace(ptr::null_mut());
-        if free.is_null() { self.carve() } else { free }
-    }
-
-    /// Counts all blocks as in use. The list that [`lend_free`](ChunkPtr::lend_free) returned must
-    /// be used up.
-    pub(crate) fn note_full(self) {
-        debug_assert!(self.is_full());
-        self.head().used.set((SIZE - LINE) / self.head().block);
-    }
-
-    /// Takes what is left of the list that [`lend_free`](ChunkPtr::lend_free) returned.
-    ///
-    /// # Safety
-    ///
-    /// `free` must be a list of blocks of this chunk: all that are carved and not in use.
-    pub(crate) unsafe fn restore_free(self, free: *mut u8) {
+    /// Takes up to `most` blocks, as a list. Returns the first of them, and their number; null and
+    /// 0 if all are in use.
+    pub(crate) fn take(self, most: usize) -> (*mut u8, usize) {
         let head = self.head();
-        head.free.set(free);
-        let mut used = (head.carved.get() - LINE) / head.block;
-        let mut rest = free;
-        while let Some(block) = NonNull::new(rest) {
-            used -= 1;
-            // SAFETY: the block is in the list, and each begins with the address of the next.
-            rest = unsafe { next(block) };
+        if head.free.get().is_null() {
+            head.free.set(self.carve());
         }
-        head.used.set(used);
+        let first = head.free.get();
+        let (mut last, mut rest, mut count) = (None, NonNull::new(first), 0);
+        while let Some(block) = rest.filter(|_| count < most) {
+            (last, count) = (rest, count + 1);
+            // SAFETY: the block is in the list of free ones, so it was linked.
+            rest = NonNull::new(unsafe { next(block) });
+        }
+        let Some(last) = last else { return (ptr::null_mut(), 0) };
+        head.free.set(rest.map_or(ptr::null_mut(), NonNull::as_ptr));
+        head.used.set(head.used.get() + count);
+        // SAFETY: the block was free until now, and is the caller's from now on.
+        unsafe { link(last, ptr::null_mut()) };
+        (first, count)
     }
 
     /// Carves a few blocks, and returns them as a list in the order of their addresses.
@@ -251,9 +240,14 @@ impl List {
         }
     }
 
+    /// Returns the chunk that was pushed last.
+    pub(crate) fn first(&self) -> Option<ChunkPtr> {
+        self.0.get()
+    }
+
     /// Takes the chunk that was pushed last.
     pub(crate) fn pop(&self) -> Option<ChunkPtr> {
-        let first = self.0.get()?;
+        let first = self.first()?;
         self.remove(first);
         Some(first)
     }

@@ -3,21 +3,20 @@
 //! not needed any more goes back to the system.
 //!
 //! ```text
-//!   first --> free blocks of the current chunk
+//!   first --> [ ] [ ]    a few free blocks at hand, the one that was given last first
 //!   full                 chunks without free blocks, which are in no list
-//!   partial --> [ ] [ ]  chunks with both: used up one after the other
+//!   partial --> [ ] [ ]  chunks with free blocks: used up one after the other
 //!   unused  --> [ ] [ ]  chunks without records: kept for the next burst, given back by halves
 //! ```
 //!
 //! Invariants:
-//! - A chunk is current, or full, or in `partial`, or in `unused`.
-//! - `first` is the list of free blocks of the current chunk, which is taken and given without a
-//!   look at the chunk. Without a current chunk it is empty.
+//! - A chunk is full, or in `partial`, or in `unused`. The blocks at hand count as in use there.
+//! - A spawn and an end change only the list of blocks at hand, nearly always.
 //! - The fullest chunks, those that a record has left last, are used first, so that the others
 //!   become unused.
 //! - Records belong to their thread, like the handles that refer to them, so blocks are given back
 //!   to the shelf from which they come.
-//! - The shelves are open during a `run`. They hold no unused chunk otherwise: no destructor of a
+//! - The shelves are open during a `run`. They hold no unused memory otherwise: no destructor of a
 //!   thread-local is needed. A chunk in which a record is left when its thread ends is never freed,
 //!   and neither is the record.
 
@@ -40,6 +39,12 @@ const MEDIUM: usize = 6 * LINE;
 /// them.
 const FLOOR: usize = 2;
 
+/// The most blocks of each size at hand.
+const MOST: usize = 64;
+
+/// The number of blocks that are taken from a chunk at a time. It is the number that is carved.
+const FETCHED: usize = 16;
+
 /// The most chunks that are given back without a look at anything else. Freeing their pages takes
 /// about 0.1 ms.
 const SLICE: usize = 64;
@@ -57,7 +62,8 @@ pub(crate) struct Shelf {
     /// The size of its blocks.
     size: usize,
     first: Cell<*mut u8>,
-    current: Cell<Option<ChunkPtr>>,
+    /// The number of blocks for which there is room at hand; 0 while the shelf is closed.
+    room: Cell<usize>,
     partial: List,
     unused: List,
     /// The number of chunks in `unused`.
@@ -75,7 +81,7 @@ impl Shelves {
     }
 
     pub(crate) fn open(&self) {
-        self.each(|shelf| shelf.is_open.set(true));
+        self.each(Shelf::open);
     }
 
     /// Gives all unused memory back to the allocator, and keeps none from now on.
@@ -105,7 +111,7 @@ impl Shelves {
 
     /// Gives all unused chunks back to the system.
     pub(crate) fn trim(&self) {
-        self.each(|shelf| shelf.give_back(usize::MAX));
+        self.each(Shelf::trim);
     }
 
     fn each(&self, f: impl Fn(&Shelf)) {
@@ -134,7 +140,7 @@ impl Shelf {
         Shelf {
             size,
             first: Cell::new(ptr::null_mut()),
-            current: Cell::new(None),
+            room: Cell::new(0),
             partial: List::new(),
             unused: List::new(),
             count: Cell::new(0),
@@ -144,37 +150,43 @@ impl Shelf {
         }
     }
 
-    /// Takes the free block that was given last to the current chunk.
+    fn open(&self) {
+        self.is_open.set(true);
+        self.room.set(MOST);
+    }
+
+    /// Takes the block at hand that was given last.
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<NonNull<u8>> {
         let first = NonNull::new(self.first.get())?;
         // SAFETY: the block is free, and was linked when it was carved or given.
         self.first.set(unsafe { chunk::next(first) });
+        self.room.set(self.room.get() + 1);
         Some(first)
     }
 
     /// Takes a block when [`take`](Shelf::take) finds none.
-    pub(crate) fn take_from_next(&self) -> NonNull<u8> {
+    pub(crate) fn take_from_chunk(&self) -> NonNull<u8> {
+        let most = if self.is_open.get() { FETCHED } else { 1 };
         loop {
-            if let Some(block) = self.take() {
-                return block;
+            let chunk = self.partial.first().unwrap_or_else(|| self.add_chunk());
+            let (list, count) = chunk.take(most);
+            if chunk.is_full() {
+                self.partial.remove(chunk);
             }
-            let free = self.current.get().map_or(ptr::null_mut(), ChunkPtr::lend_free);
-            self.first.set(free);
-            if free.is_null() {
-                self.change_chunk();
-            }
+            let Some(block) = NonNull::new(list) else { continue };
+            // SAFETY: the block is the first of the list, so it was linked.
+            self.first.set(unsafe { chunk::next(block) });
+            self.room.set(self.room.get() + 1 - count);
+            return block;
         }
     }
 
-    /// Makes another chunk the current one, which is full or missing.
-    fn change_chunk(&self) {
-        if let Some(full) = self.current.get() {
-            full.note_full();
-        }
-        let next = self.partial.pop().or_else(|| self.pop_unused());
-        let next = next.unwrap_or_else(|| ChunkPtr::allocate(self.size));
-        self.current.set(Some(next));
+    /// Adds a chunk to `partial`.
+    fn add_chunk(&self) -> ChunkPtr {
+        let chunk = self.pop_unused().unwrap_or_else(|| ChunkPtr::allocate(self.size));
+        self.partial.push(chunk);
+        chunk
     }
 
     /// Takes a block back. Returns whether the ends of periods matter to the shelf from now on.
@@ -184,26 +196,27 @@ impl Shelf {
     /// `block` must come from this shelf, and must not be used again.
     #[inline(always)]
     pub(crate) unsafe fn give(&self, block: NonNull<u8>) -> bool {
-        // SAFETY: all blocks of a shelf were carved from chunks.
-        let of = unsafe { ChunkPtr::of(block) };
-        if self.current.get() != Some(of) {
+        let room = self.room.get();
+        if room == 0 {
             // SAFETY: the caller's promises.
-            return unsafe { self.give_to_other(of, block) };
+            return unsafe { self.give_to_chunk(block) };
         }
         // SAFETY: nothing uses the block any more (the caller's promise).
         unsafe { chunk::link(block, self.first.get()) };
         self.first.set(block.as_ptr());
+        self.room.set(room - 1);
         false
     }
 
     /// # Safety
     ///
-    /// Those of [`give`](Shelf::give); `block` must be one of `chunk`, which is not current.
+    /// Those of [`give`](Shelf::give).
     #[inline(never)]
-    unsafe fn give_to_other(&self, chunk: ChunkPtr, block: NonNull<u8>) -> bool {
+    unsafe fn give_to_chunk(&self, block: NonNull<u8>) -> bool {
+        // SAFETY: all blocks of a shelf were carved from chunks.
+        let chunk = unsafe { ChunkPtr::of(block) };
         let was_full = chunk.is_full();
-        // SAFETY: the block was in use until now (the caller's promise). The list of free ones is
-        // lent for the current chunk only.
+        // SAFETY: the block was in use until now (the caller's promise).
         unsafe { chunk.give(block) };
         if was_full {
             self.partial.push(chunk);
@@ -213,6 +226,19 @@ impl Shelf {
         }
         self.partial.remove(chunk);
         self.keep_or_free(chunk)
+    }
+
+    /// Gives the blocks at hand to their chunks.
+    fn give_all_at_hand(&self) {
+        while let Some(block) = self.take() {
+            // SAFETY: the block comes from this shelf, and was free.
+            unsafe { self.give_to_chunk(block) };
+        }
+    }
+
+    fn trim(&self) {
+        self.give_all_at_hand();
+        self.give_back(usize::MAX);
     }
 
     /// Takes a chunk that has become unused. Returns whether the shelf keeps more than it would
@@ -245,6 +271,7 @@ impl Shelf {
 
     /// The number that is always unused in a period is what nothing has needed in it.
     fn end_period(&self) {
+        self.give_all_at_hand();
         let count = self.count.get();
         let unneeded = self.lowest.replace(count).min(count);
         let stay = if unneeded <= FLOOR { 0 } else { unneeded / 2 };
@@ -266,16 +293,9 @@ impl Shelf {
 
     fn close(&self) {
         self.is_open.set(false);
+        self.give_all_at_hand();
+        self.room.set(0);
         self.give_back(usize::MAX);
-        let Some(chunk) = self.current.take() else { return };
-        // SAFETY: `first` holds all free blocks of the chunk that is current.
-        unsafe { chunk.restore_free(self.first.replace(ptr::null_mut())) };
-        if chunk.is_unused() {
-            // SAFETY: it is unused, and the current chunk is in no list.
-            unsafe { chunk.free(false) };
-        } else if !chunk.is_full() {
-            self.partial.push(chunk);
-        }
     }
 }
 

@@ -101,10 +101,11 @@ impl Scheduler {
 
     /// Prefetches the record and the stack of fibers that run a few switches from now.
     ///
-    /// The gain depends on the processor, and each line that is not needed costs about as much as one
-    /// that is. On an AMD EPYC, one line of the record and two of the stack in place of two and four
-    /// take a sixth off a yield among 10,000 fibers; larger distances change nothing. Measure with
-    /// `benches/yield_now.rs`, and with fibers that wake in random order, before changing it.
+    /// The gain depends on the processor, and a line that is not needed costs about as much as one
+    /// that is. On an AMD EPYC, one line of the record and three of the stack in place of two and
+    /// four take a seventh off a yield among 10,000 fibers; larger distances change nothing.
+    /// Measure with `benches/yield_now.rs` and `benches/burst.rs`, and with fibers that wake in
+    /// random order, before changing it.
     #[inline(always)]
     fn look_ahead(&self) {
         self.ring(|ring| {
