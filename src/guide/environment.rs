@@ -61,6 +61,7 @@
 //! | `codegen-units = 1` | 2.7 | 6.2 | 16.1 | 3.5 |
 //! | `lto = "fat"`, `codegen-units = 1` | 2.4 | 6.0 | 15.8 | 3.1 |
 //! | `lto = "off"` | 10.7 | 13.9 | 28.2 | 4.4 |
+//! | `lto = "off"`, `codegen-units = 1` | 2.7 | 6.1 | 15.7 | 3.5 |
 //!
 //! # Limits of the system
 //!

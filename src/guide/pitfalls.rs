@@ -221,8 +221,9 @@
 //!
 //! A switch is a few inlined instructions, if the compiler inlines between crates. It does with
 //! `lto = "thin"` or `"fat"`, and with one codegen unit. With `lto = "off"` and several codegen
-//! units, and in some programs with the default settings, it does not: the two functions of corosensei that switch stay calls, and
-//! the processor mispredicts the return from each. A yield then takes several times as long:
+//! units, and in some programs with the default settings, it does not: the two functions of
+//! corosensei that switch stay calls, and the processor mispredicts the return from each. A yield
+//! then takes several times as long:
 //! [`environment`](super::environment#settings-of-a-build) has figures. A debug build is several
 //! times slower still, and its frames are larger.
 //!
