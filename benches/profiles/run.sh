@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds a program that depends on fibra with several profiles, and prints what an operation takes
-# with each, as a multiple of the bare round trip of corosensei in the default profile (`raw`).
+# with each, as a multiple of the bare round trip of corosensei in the profile `fat` (`raw`).
 #
 #     benches/profiles/run.sh [rounds]       5 rounds, a few seconds each; the builds take minutes
 #
@@ -71,7 +71,7 @@ done | awk -v order="${profiles[*]}" '
         return v[int((count + 1) / 2)]
     }
     END {
-        raw = median("release", "raw")
+        raw = median("fat", "raw")
         names = split("yield message spawn_join select", name, " ")
         print "| profile | yield | message | spawn and join | `select!` |"
         print "|---|--:|--:|--:|--:|"

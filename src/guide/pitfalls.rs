@@ -219,10 +219,13 @@
 //!
 //! # It is slow: the profile of the build
 //!
-//! A switch is a few inlined instructions, if the compiler may inline between crates. It may with
-//! the default settings of a release build, and with `lto = "thin"` or `"fat"`. With `lto = "off"`
-//! and several codegen units it may not: a yield then takes 28 to 37 ns in place of 7. A debug
-//! build is several times slower still, and its frames are larger.
+//! A switch is a few inlined instructions, if the compiler inlines between crates. It does with
+//! `lto = "thin"` or `"fat"`, and with one codegen unit. With `lto = "off"` and several codegen
+//! units, and in some programs with the default settings, it does not: the two functions of
+//! corosensei that switch stay calls, and the processor mispredicts the return from each. A yield
+//! then takes several times as long:
+//! [`environment`](super::environment#settings-of-a-build) has figures. A debug build is several
+//! times slower still, and its frames are larger.
 //!
 //! ```toml
 //! [profile.release]

@@ -144,7 +144,12 @@ pub(crate) enum Order {
 #[inline(always)]
 #[track_caller]
 pub(crate) fn begin(current: CurrentFiber, count: usize, order: Order) -> usize {
-    let first = first(current, count, order);
+    let mut first = 0;
+    if order == Order::Fair && 2 <= count {
+        let turn = current.fiber.choices.get();
+        current.fiber.choices.set(turn.wrapping_add(1));
+        first = Turns::first(turn, count);
+    }
     spend(current);
     first
 }
@@ -203,18 +208,6 @@ pub(crate) fn choose_now(
 ) -> Option<usize> {
     let _polls = demands.has(Demands::POLLED).then(|| EndOfPolls(current));
     attempt(current, arms, first)
-}
-
-/// Returns the index with which a choice begins.
-#[inline(always)]
-fn first(current: CurrentFiber, count: usize, order: Order) -> usize {
-    if order == Order::Given || count < 2 {
-        return 0;
-    }
-    let choices = &current.fiber.choices;
-    let turn = choices.get();
-    choices.set(turn.wrapping_add(1));
-    Turns::first(turn, count)
 }
 
 #[inline]

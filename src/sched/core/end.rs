@@ -60,8 +60,8 @@ fn clean_up_after_return(fiber: FiberPtr) {
     clean_up(fiber, None);
 }
 
-/// Cleans up after a closure that has unwound with `payload`. Apart from [`root`], whose frame would
-/// otherwise have room for the error.
+/// Cleans up after a closure that has unwound with `payload`. Apart from [`root`], whose frame
+/// would otherwise have room for the error.
 #[cold]
 #[inline(never)]
 fn clean_up_after_unwind(fiber: FiberPtr, payload: Box<dyn Any + Send>) {
