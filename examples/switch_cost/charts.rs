@@ -42,7 +42,7 @@ pub(crate) const NARROW: Layout = Layout {
     behind_bars: 118.0,
     row: 46.0,
     labels_above: true,
-    axis: [44.0, 338.0],
+    axis: [60.0, 338.0],
     rows_of_numbers: false,
 };
 
