@@ -43,12 +43,12 @@ const GRACE: Duration = Duration::from_secs(2);
 /// The most fibers of each scheduler that the note about a Ctrl-C lists.
 const LISTED: usize = 20;
 
-/// Writes a dump of all fibers of the process to standard error for each `SIGQUIT` (Ctrl-\) from now
-/// on, and lets the program continue.
+/// Writes a dump of all fibers of the process to standard error for each `SIGQUIT` (Ctrl-\) from
+/// now on, and lets the program continue.
 ///
 /// The dump is that of [`dump`](crate::dump()), for each scheduler of the process. If a fiber holds
-/// its scheduler, so that the scheduler does not answer within 200 ms, the dump shows that fiber with
-/// its native stack; the other fibers of that scheduler cannot be listed then.
+/// its scheduler, so that the scheduler does not answer within 200 ms, the dump shows that fiber
+/// with its native stack; the other fibers of that scheduler cannot be listed then.
 ///
 /// A second `SIGQUIT` while a dump is being written, or within 3 seconds of the first, has the
 /// default action: it ends the process, with a core file where these are enabled. If `SIGQUIT` is
@@ -116,7 +116,8 @@ pub(crate) struct Quits {
 }
 
 impl Quits {
-    /// Asks for a dump. Returns false if the signal must have its default action. Async-signal-safe.
+    /// Asks for a dump. Returns false if the signal must have its default action.
+    /// Async-signal-safe.
     pub(crate) fn quit(&self) -> bool {
         let is_first = !self.is_second.swap(true, Ordering::SeqCst);
         if is_first {

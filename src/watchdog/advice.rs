@@ -1,4 +1,5 @@
-//! What a program should call in place of a function that blocks the thread.
+//! The advice of a report: the functions of this crate to call in place of one that blocks the
+//! thread.
 
 #![forbid(unsafe_code)]
 

@@ -1,10 +1,10 @@
-//! How long a scheduler has made no switch, as plain data.
+//! The time for which a scheduler has made no switch, as plain data.
 
 #![forbid(unsafe_code)]
 
 use std::time::{Duration, Instant};
 
-/// What the watchdog knows of one scheduler.
+/// The last looks at one scheduler.
 #[derive(Debug, Default)]
 pub(super) struct Hold {
     /// The number of switches at the last look.
@@ -20,7 +20,7 @@ impl Hold {
         self.since = None;
     }
 
-    /// Begins anew: the time that has passed tells nothing about the scheduler.
+    /// Begins again: the time that has passed tells nothing about the scheduler.
     pub(super) fn forgive(&mut self, now: Instant) {
         self.since = self.since.map(|_| now);
     }

@@ -20,7 +20,7 @@ const MOST: u32 = 5;
 /// The time after which one more report may be written.
 const INTERVAL: Duration = Duration::from_secs(12);
 
-/// How many reports may be written now.
+/// The number of reports that may be written now.
 #[derive(Debug)]
 pub(super) struct Allowance {
     used: u32,
@@ -103,9 +103,9 @@ impl Report {
 
 fn headline(fiber: Option<&RunningFiber>, held: Duration) -> String {
     let millis = held.as_millis();
-    let who = fiber.map_or_else(|| "a fiber".to_string(), RunningFiber::title);
+    let title = fiber.map_or_else(|| "a fiber".to_string(), RunningFiber::title);
     let mut text = format!(
-        "hog: {who} has held its thread for {millis} ms without a wait or a yield; no other fiber of \
+        "hog: {title} has held its thread for {millis} ms without a wait or a yield; no other fiber of \
          the thread can run"
     );
     if let Some(fiber) = fiber {

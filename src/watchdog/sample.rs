@@ -14,9 +14,9 @@
 //! before gets each signal that is not an answer to a request.
 //!
 //! Invariants of the handler, which interrupts any code at any instruction:
-//! - It allocates nothing, takes no lock, does not panic, and keeps `errno`. Besides memory that the
-//!   fiber of its own thread does not change while it runs, it reads the stack by a system call,
-//!   which fails where a load would be a fault.
+//! - It allocates nothing, takes no lock, does not panic, and keeps `errno`. Besides memory that
+//!   the fiber of its own thread does not change while it runs, it reads the stack by a system
+//!   call, which fails where a load would be a fault.
 //! - It needs less than a kilobyte of stack beside the registers that the kernel saves. It runs on
 //!   the thread's signal stack: std and [`install`](crate::stack::install) give one to each thread
 //!   that runs fibers, which has room for several kilobytes beside the registers.
@@ -72,7 +72,7 @@ impl Target {
     }
 }
 
-/// What a thread did at one moment.
+/// The activity of a thread at one moment.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     /// The fiber that ran, if one did.
@@ -334,7 +334,7 @@ mod machine {
     /// Copies memory from the address `from` upwards. Returns how much of it could be read.
     ///
     /// The end of the stack need not be known: the file reads the memory of the process as far as
-    /// it is mapped and accessible. Each call is a system call, and is async-signal-safe.
+    /// memory is mapped and accessible. Each call is a system call, and is async-signal-safe.
     fn copy(from: u64, to: &mut [u8]) -> usize {
         let path = c"/proc/self/mem";
         let Ok(offset) = libc::off64_t::try_from(from) else { return 0 };

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! Invariants:
-//! - No lock of the loader is taken, and no memory of the process is read directly: a library may be
-//!   loaded or unloaded meanwhile, also by the thread that was sampled. The read of memory that is
-//!   gone fails.
+//! - No lock of the loader is taken, and no memory of the process is read directly: a library may
+//!   be loaded or unloaded meanwhile, also by the thread that was sampled. The read of memory that
+//!   is gone fails.
 //! - Only tables of files whose code may be on the stack are read.
 
 #![forbid(unsafe_code)]

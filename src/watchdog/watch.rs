@@ -4,8 +4,8 @@
 //! - There is a thread if and only if a scheduler has a limit. The one that ends last joins it.
 //!   (If no thread can be started, nothing is watched until the next scheduler begins.)
 //! - An entry is in the list only while its scheduler exists and its thread lives: the scheduler
-//!   takes it out, under the lock, before either ends. So under the lock the counter can be read and
-//!   the thread be sent a signal.
+//!   takes it out, under the lock, before either ends. So under the lock the counter can be read
+//!   and the thread be sent a signal.
 //! - The thread waits without a limit only if all schedulers sleep. One that wakes then rings the
 //!   bell: see `collections/publish.rs`.
 //! - A process that was forked has none of the threads: it begins with an empty list.

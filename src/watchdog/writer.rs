@@ -1,4 +1,4 @@
-//! The thread that writes reports: looking up names takes long, and the watchdog looks on meanwhile.
+//! The thread that writes reports: looking up names takes long, and the watchdog goes on meanwhile.
 //!
 //! Invariant: the thread that looks owns this one, and joins it. It starts with the first report.
 

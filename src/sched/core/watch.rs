@@ -1,9 +1,9 @@
-//! What a scheduler tells threads that look at it from outside: to find fibers which hold their
-//! scheduler for too long, and to list the fibers of the process.
+//! The interface of a scheduler to threads that look at it from outside: to find fibers which hold
+//! their scheduler for too long, and to list the fibers of the process.
 //!
 //! The scheduler has no notion of these threads. The module `watchdog` implements [`Watch`].
 //!
-//! Invariant: nothing is told per switch. The watchdog reads the scheduler's counter of switches.
+//! Invariant: nothing is called per switch. The watchdog reads the scheduler's counter of switches.
 
 #![allow(unsafe_code, reason = "lends the counter of switches to another thread")]
 
@@ -39,8 +39,8 @@ impl Scheduler {
     /// The scheduler must not be moved from now on, and this thread must drop it.
     pub(crate) unsafe fn watch_begins(&self) {
         if let Some(watch) = self.watch.get() {
-            // SAFETY: the caller keeps the scheduler in place, and the watch is a field of it, which
-            // is dropped with it.
+            // SAFETY: the caller keeps the scheduler in place, and the watch is a field of it,
+            // which is dropped with it.
             unsafe { watch.begin(self) };
         }
     }
