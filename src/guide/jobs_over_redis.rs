@@ -14,7 +14,7 @@
 //! | programs in other languages, code that may crash or leak | [`process`](crate::process) |
 //! | work that outlives this process, that other machines do, or Python does | jobs over Redis |
 //!
-//! A job over Redis costs some tenths of a millisecond and needs a server that is looked after. A
+//! A job over Redis costs several messages to a server, which has to be run and watched. A
 //! fiber costs a microsecond, and ends with its process.
 //!
 //! # What is guaranteed

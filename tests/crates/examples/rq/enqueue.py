@@ -9,9 +9,9 @@ from redis import Redis
 from rq import Queue, Retry
 
 redis, name, *urls = sys.argv[1:]
-queue = Queue(name, connection=Redis.from_url(redis), serializer="json")
+queue = Queue(name, connection=Redis.from_url(redis, socket_timeout=70), serializer="json")
 function = "tasks.count_words_at_url"
-jobs = [queue.enqueue(function, url, retry=Retry(max=2, interval=[1, 5])) for url in urls]
+jobs = [queue.enqueue(function, url, retry=Retry(max=2, interval=[1, 2])) for url in urls]
 for url, job in zip(urls, jobs):
     result = job.latest_result(timeout=60)
     if result is None:

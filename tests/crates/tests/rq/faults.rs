@@ -20,7 +20,7 @@ fn a_job_of_a_killed_worker_is_found() {
     with_queue(&server, |queue| {
         let retried = queue.enqueue(&sleep(1.5).retry(1, &[])).unwrap();
         let failed = queue.enqueue(&sleep(1.5)).unwrap();
-        [&retried, &failed].map(|id| wait_for_status(queue, id, "started"));
+        [&retried, &failed].iter().for_each(|id| wait_for_status(queue, id, "started"));
         killed.signal("-KILL");
         let worker = Process::worker(&server, &[]);
         assert_eq!(result(queue, &retried), Outcome::Returned(json!("slept")));

@@ -58,7 +58,7 @@ pub(super) struct State {
     pub(super) failure: RefCell<Option<Error>>,
     /// The time at which the worker began.
     pub(super) birth: String,
-    /// Set when an execution has ended.
+    /// Set when an execution has ended, and together with `drain`.
     pub(super) ended: Event,
     pub(super) report: Cell<Report>,
 }
@@ -166,7 +166,7 @@ impl State {
         for number in 1.. {
             let signal = signals.recv().expect("the descriptor is open");
             eprintln!("{signal:?}: {} jobs run", self.running.borrow().len());
-            self.drain.set();
+            self.end_soon();
             if number > 1 {
                 self.kill_all();
             }
@@ -177,11 +177,12 @@ impl State {
         let queues = &self.worker.queues;
         let first = format!("rq:queue:{}", queues[0]);
         while !self.drain.is_set() {
-            while self.running.borrow().len() >= self.worker.jobs {
-                self.ended.clear();
-                self.ended.wait();
-            }
             let free = self.worker.jobs - self.running.borrow().len();
+            if free == 0 {
+                self.ended.clear();
+                self.ended.wait(); // of a job, or because the worker was asked to end
+                continue;
+            }
             let mut args =
                 vec![self.worker.name.clone().into(), self.worker.lease().to_string().into()];
             args.extend((0..free.min(100)).map(|_| text::unique().into_bytes()));
@@ -216,7 +217,12 @@ impl State {
     /// Ends the worker because of a failure.
     pub(super) fn fail(&self, error: Error) {
         self.failure.borrow_mut().get_or_insert(error);
+        self.end_soon();
+    }
+
+    fn end_soon(&self) {
         self.drain.set();
+        self.ended.set();
     }
 
     pub(super) fn kill_all(&self) {
