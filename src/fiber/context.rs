@@ -256,7 +256,8 @@ mod tests {
         let offsets = Context::places(&stack);
         let (context, mark) = (Rc::new(Context::empty()), Rc::new(Cell::new(0)));
         let (own, own_mark) = (context.clone(), mark.clone());
-        let entry = move || {
+        let entry = move |base| {
+            own.begin(base);
             let local = MaybeUninit::<u8>::uninit();
             own_mark.set(local.as_ptr().addr());
             // SAFETY: this runs on the stack of the context.

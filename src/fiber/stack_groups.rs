@@ -43,10 +43,11 @@ pub(crate) fn write(f: &mut fmt::Formatter<'_>, fibers: &[FiberSnapshot]) -> fmt
 
 /// Returns the fibers with equal stacks, the largest group first, and those without a stack last.
 fn groups(fibers: &[FiberSnapshot]) -> Vec<Vec<&FiberSnapshot>> {
-    let mut places: HashMap<Option<&StackTrace>, usize> = HashMap::new();
+    let mut places: HashMap<Option<&[usize]>, usize> = HashMap::new();
     let mut groups: Vec<Vec<&FiberSnapshot>> = Vec::new();
     for fiber in fibers {
-        let place = *places.entry(fiber.stack.as_ref()).or_insert(groups.len());
+        let addresses = fiber.stack.as_ref().map(StackTrace::addresses);
+        let place = *places.entry(addresses).or_insert(groups.len());
         if place == groups.len() {
             groups.push(Vec::new());
         }

@@ -67,6 +67,7 @@ impl Target {
         Target(unsafe { libc::pthread_self() })
     }
 
+    #[allow(clippy::unnecessary_cast, reason = "the type differs between systems")]
     fn number(self) -> u64 {
         self.0 as u64
     }
