@@ -12,8 +12,8 @@
 //! | | `off`, or 0 | no report |
 //! | | any other, or unset | 100 ms with debug assertions, otherwise no report |
 //!
-//! Set `FIBRA_STACK_GUARDS` to see how a program behaves on an older kernel, or if a tool cannot read mappings with
-//! guard markers: `gcore` leaves such mappings out of its core files.
+//! Set `FIBRA_STACK_GUARDS` to see how a program behaves on an older kernel, or if a tool cannot
+//! read mappings with guard markers: `gcore` leaves such mappings out of its core files.
 //!
 //! `RUST_BACKTRACE` has its usual meaning for panics in fibers. Host names are looked up by the
 //! system's resolver, with its own configuration. Child processes inherit the environment, as with
