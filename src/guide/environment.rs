@@ -12,9 +12,9 @@
 //! | | `off`, or 0 | no report |
 //! | | any other, or unset | 100 ms with debug assertions, otherwise no report |
 //!
-//! Set `FIBRA_STACK_GUARDS` to see how a program behaves on an older kernel, or if a tool cannot read
-//! mappings with guard markers: `gcore` leaves such mappings out of its core files. The kernel does not: the core
-//! file of an abort is complete. See
+//! Set `FIBRA_STACK_GUARDS` to see how a program behaves on an older kernel, or if a tool cannot
+//! read mappings with guard markers: `gcore` leaves such mappings out of its core files. The kernel
+//! does not: the core file of an abort is complete. See
 //! [`from_outside`](super::diagnosis::from_outside#core-files).
 //!
 //! `RUST_BACKTRACE` has its usual meaning for panics in fibers. Host names are looked up by the

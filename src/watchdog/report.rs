@@ -104,10 +104,8 @@ impl Report {
 fn headline(fiber: Option<&RunningFiber>, held: Duration) -> String {
     let millis = held.as_millis();
     let title = fiber.map_or_else(|| "a fiber".to_string(), RunningFiber::title);
-    let mut text = format!(
-        "hog: {title} has held its thread for {millis} ms without a wait or a yield; no other fiber of \
-         the thread can run"
-    );
+    let mut text =
+        format!("hog: {title} has held its thread for {millis} ms without a wait or a yield");
     if let Some(fiber) = fiber {
         let _ = write!(text, "\n  {}", fiber.place());
     }

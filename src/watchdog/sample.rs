@@ -67,7 +67,7 @@ impl Target {
         Target(unsafe { libc::pthread_self() })
     }
 
-    #[allow(clippy::unnecessary_cast, reason = "the type differs between systems")]
+    #[allow(clippy::unnecessary_cast, reason = "on other systems it is a pointer")]
     fn number(self) -> u64 {
         self.0 as u64
     }

@@ -10,7 +10,7 @@
 //! that computes. It writes this to standard error:
 //!
 //! ```text
-//! fibra: hog: fiber 'sensor' (#2) has held its thread for 100 ms without a wait or a yield; no other fiber of the thread can run
+//! fibra: hog: fiber 'sensor' (#2) has held its thread for 100 ms without a wait or a yield
 //!   it was spawned at examples/find_a_hog.rs:28:59
 //!   now it runs:
 //!     __GI___clock_nanosleep at ./time/../sysdeps/unix/sysv/linux/clock_nanosleep.c:48
@@ -18,7 +18,7 @@
 //!     find_a_hog::poll_the_sensor
 //!     (13 frames of fibra and the runtime)
 //!   `thread::sleep` blocks all fibers of the thread: use `fibra::sleep`, or `fibra::blocking`
-//! fibra: hog: fiber 'digits' (#3) has held its thread for 113 ms without a wait or a yield; no other fiber of the thread can run
+//! fibra: hog: fiber 'digits' (#3) has held its thread for 113 ms without a wait or a yield
 //!   it was spawned at examples/find_a_hog.rs:29:59
 //!   now it runs:
 //!     <u64 as core::iter::traits::accum::Sum>::sum::{{closure}}
