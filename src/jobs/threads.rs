@@ -69,6 +69,13 @@ pub(crate) struct Plan {
     pub(crate) stalls_after: Option<Duration>,
 }
 
+impl Plan {
+    /// Returns whether one scheduler without any of these settings is enough.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.threads == 1 && self.limit.is_none() && self.stalls_after.is_none()
+    }
+}
+
 /// The other threads of a runtime, and what all of them share.
 #[derive(Debug)]
 pub(crate) struct Crew {

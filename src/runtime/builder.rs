@@ -446,11 +446,7 @@ impl RuntimeBuilder {
         SharedHooks::observe(hooks.as_ref(), &scheduler);
         let hog_limit = hog_limit.get().filter(|_| !virtual_clock);
         hogs::watch(hog_limit, &scheduler);
-        let is_plain = plan.threads == 1
-            && plan.limit.is_none()
-            && plan.stalls_after.is_none()
-            && inspect.is_none();
-        let crew = if is_plain {
+        let crew = if plan.is_plain() && inspect.is_none() {
             None
         } else {
             let make = move || {
