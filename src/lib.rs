@@ -389,6 +389,13 @@ mod sched;
 mod stack;
 #[cfg(feature = "diagnostics")]
 mod stack_trace;
+#[cfg_attr(
+    not(all(feature = "diagnostics", feature = "net")),
+    allow(
+        dead_code,
+        reason = "stacks are read with `diagnostics`, and all fibers listed with `net`"
+    )
+)]
 mod watchdog;
 
 pub use fiber::dump_difference::{DumpChange, DumpDifference};

@@ -206,10 +206,10 @@
 //!
 //! # TLS
 //!
-//! With `https`, a client needs no settings. A server with a certificate of its own is trusted after
-//! `add_root_certificate`; for everything else there is a configuration of rustls, `tls_config`.
-//! There is no switch that trusts every certificate: that would be a `ServerCertVerifier` in that
-//! configuration.
+//! With `https`, a client needs no settings. A server with a certificate of its own is trusted
+//! after `add_root_certificate`; for everything else there is a configuration of rustls,
+//! `tls_config`. There is no switch that trusts every certificate: that would be a
+//! `ServerCertVerifier` in that configuration.
 //!
 #![cfg_attr(feature = "https", doc = "```")]
 #![cfg_attr(not(feature = "https"), doc = "```ignore")]

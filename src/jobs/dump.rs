@@ -158,8 +158,8 @@ impl Handle {
     }
 }
 
-/// Returns a snapshot of all schedulers of a runtime, for which it waits up to `limit`. `own` is the
-/// index and the answer of the caller's scheduler, if that belongs to the runtime.
+/// Returns a snapshot of all schedulers of a runtime, for which it waits up to `limit`. `own` is
+/// the index and the answer of the caller's scheduler, if that belongs to the runtime.
 #[track_caller]
 pub(crate) fn of_all(
     shared: &Shared,

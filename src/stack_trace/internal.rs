@@ -29,6 +29,7 @@ const RUNTIME: &[&str] = &[
     "_start",
     "_Unwind_",
     "start_thread",
+    "stack_init_trampoline",
     "clone",
 ];
 

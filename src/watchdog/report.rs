@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::fiber::report::say;
 use crate::watchdog::advice::advice;
 use crate::watchdog::sample::{NoSample, RunningFiber, Sample};
-use crate::watchdog::trace::trace_of;
+use crate::watchdog::trace::{self, Trace};
 
 /// The number of reports that are written in a row.
 const MOST: u32 = 5;
@@ -85,7 +85,11 @@ impl Report {
             Err(_) => headline(None, self.held),
         };
         match &self.sample {
-            Ok(sample) => describe(sample, &mut text),
+            Ok(sample) => match trace::read(sample) {
+                Ok(trace) if prints_a_panic(&trace) => return,
+                Ok(trace) => write_trace(&trace, &mut text),
+                Err(reason) => _ = write!(text, "\n  (no stack: {reason})"),
+            },
             Err(NoSample::NoAnswer) => {
                 text.push_str("\n  (no stack: the thread does not answer signals)");
             }
@@ -115,19 +119,27 @@ fn headline(fiber: Option<&RunningFiber>, held: Duration) -> String {
 /// Appends lines with the stack of `sample`, and with what to call in place of a function that
 /// blocks. There is no line break at the end.
 pub(super) fn describe(sample: &Sample, text: &mut String) {
-    match trace_of(sample) {
-        Ok(trace) => {
-            text.push_str("\n  now it runs:");
-            for line in trace.to_string().lines() {
-                let _ = write!(text, "\n    {line}");
-            }
-            let functions = trace.frames().iter().filter_map(|frame| frame.function.as_deref());
-            if let Some(advice) = advice(functions) {
-                let _ = write!(text, "\n  {advice}");
-            }
-        }
+    match trace::read(sample) {
+        Ok(trace) => write_trace(&trace, text),
         Err(reason) => _ = write!(text, "\n  (no stack: {reason})"),
     }
+}
+
+fn write_trace(trace: &Trace, text: &mut String) {
+    text.push_str("\n  now it runs:");
+    for line in trace.lines.lines() {
+        let _ = write!(text, "\n    {line}");
+    }
+    if let Some(advice) = advice(trace.functions.iter().map(String::as_str)) {
+        let _ = write!(text, "\n  {advice}");
+    }
+}
+
+/// Returns whether the thread prints the message of a panic. With a backtrace, that takes a second
+/// in a large program, and the fiber can do nothing about it.
+fn prints_a_panic(trace: &Trace) -> bool {
+    let is_printing = |name: &String| name.starts_with("std::sys::backtrace::_print_fmt");
+    trace.functions.iter().any(is_printing)
 }
 
 impl RunningFiber {

@@ -9,14 +9,23 @@ use crate::watchdog::sample::Sample;
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
-pub(crate) use with_names::trace_of;
+pub(crate) use with_names::read;
 
 #[cfg(not(all(
     feature = "diagnostics",
     target_os = "linux",
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
-pub(crate) use without_names::trace_of;
+pub(crate) use without_names::read;
+
+/// The stack of a sample, as text.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    /// One line per frame, the innermost first.
+    pub(crate) lines: String,
+    /// The names of the functions, the innermost first, as far as they are known.
+    pub(crate) functions: Vec<String>,
+}
 
 #[cfg(all(
     feature = "diagnostics",
@@ -24,7 +33,7 @@ pub(crate) use without_names::trace_of;
     any(target_arch = "x86_64", target_arch = "aarch64")
 ))]
 mod with_names {
-    use super::Sample;
+    use super::{Sample, Trace};
     use crate::stack_trace::StackTrace;
     use crate::watchdog::walk;
 
@@ -33,9 +42,11 @@ mod with_names {
     /// # Errors
     ///
     /// Returns the reason if there is none.
-    pub(crate) fn trace_of(sample: &Sample) -> Result<StackTrace, &'static str> {
+    pub(crate) fn read(sample: &Sample) -> Result<Trace, &'static str> {
         let addresses = walk::addresses(sample)?;
-        Ok(without_root(StackTrace::from_addresses(addresses)))
+        let trace = without_root(StackTrace::from_addresses(addresses));
+        let functions = trace.frames().iter().filter_map(|frame| frame.function.clone());
+        Ok(Trace { lines: trace.to_string(), functions: functions.collect() })
     }
 
     /// Cuts off the code with which a coroutine begins, and what follows. Its unwind table leads to
@@ -55,13 +66,10 @@ mod with_names {
     any(target_arch = "x86_64", target_arch = "aarch64")
 )))]
 mod without_names {
-    use super::Sample;
-
-    /// A trace that does not exist in this build.
-    pub(crate) enum Never {}
+    use super::{Sample, Trace};
 
     /// Returns the reason why there is no trace.
-    pub(crate) fn trace_of(_: &Sample) -> Result<Never, &'static str> {
+    pub(crate) fn read(_: &Sample) -> Result<Trace, &'static str> {
         Err(if cfg!(feature = "diagnostics") {
             "stacks of running fibers can be read on Linux, on x86-64 and AArch64"
         } else {

@@ -50,7 +50,7 @@ impl Watched {
     }
 }
 
-impl Watch for Watched {
+impl Watch<Scheduler> for Watched {
     unsafe fn begin(&self, sched: &Scheduler) {
         let mut list = locked(&LIST);
         list.forget_if_forked();

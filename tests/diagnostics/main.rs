@@ -1,6 +1,7 @@
 //! What a program can find out about itself: dumps with places, trees, stacks and differences.
 
 #![cfg(feature = "diagnostics")]
+#![allow(clippy::disallowed_methods, reason = "threads of tests, and real time")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -33,7 +33,7 @@ fn program(look: fn()) {
             }
         });
         let killed = fibra::spawn(move || {
-            let _ = fibra::finally(fibra::park, || log(format_args!("killed@{}", at())));
+            fibra::finally(fibra::park, || log(format_args!("killed@{}", at())));
         });
         fibra::spawn(move || {
             let limited = fibra::time::timeout(ms(15), || {

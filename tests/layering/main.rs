@@ -196,6 +196,7 @@ const UNSAFE_FILES: &[UnsafeFile] = &[
     ("src/sched/core/create.rs", "erases the types of closures and their outputs"),
     ("src/sched/time/alarm.rs", "the wheel points to records on the stacks of fibers"),
     ("src/sched/core/watch.rs", "lends the counter of switches to another thread"),
+    ("src/sched/core/watched.rs", "lends the counter of switches to another thread"),
     ("src/watchdog/sample.rs", "installs and runs a signal handler"),
     ("src/watchdog/watch.rs", "reads the counters of other threads' schedulers"),
     ("src/sched/core/children.rs", "children point to a record on their parent's stack"),

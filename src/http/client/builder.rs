@@ -348,8 +348,8 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// Returns an error if the user agent cannot be a header, if a certificate that was added is not
-    /// one, or if certificates were added and a configuration of TLS was given.
+    /// Returns an error if the user agent cannot be a header, if a certificate that was added is
+    /// not one, or if certificates were added and a configuration of TLS was given.
     pub fn build(self) -> Result<Client, Error> {
         let mut settings = self.settings;
         settings.proxies = self.proxies.unwrap_or_else(Proxies::from_environment);

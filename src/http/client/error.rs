@@ -129,9 +129,9 @@ impl Error {
     }
 
     /// Returns whether there was no connection: the name is not known, nothing listens there, or
-    /// the server could not prove its name. The last attempt has sent nothing. (An attempt before it
-    /// may have sent the request on a connection that the server had closed; only requests that may
-    /// be sent twice are then sent again.)
+    /// the server could not prove its name. The last attempt has sent nothing. (An attempt before
+    /// it may have sent the request on a connection that the server had closed; only requests that
+    /// may be sent twice are then sent again.)
     ///
     /// # Examples
     ///

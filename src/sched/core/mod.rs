@@ -52,4 +52,5 @@ pub(crate) mod trim;
 pub(crate) mod unwinding;
 pub(crate) mod unwinds;
 pub(crate) mod watch;
+pub(crate) mod watched;
 pub(crate) mod work;

@@ -118,7 +118,7 @@ pub(crate) struct Scheduler {
     /// A value of a layer above that ends when all fibers have ended.
     pub(crate) attached: Cell<Option<Box<dyn fmt::Debug>>>,
     /// The place at which it is watched for fibers that hold it for too long, if it is.
-    pub(crate) watch: OnceCell<Box<dyn Watch>>,
+    pub(crate) watch: OnceCell<Box<dyn Watch<Scheduler>>>,
     #[cfg(feature = "tokio")]
     pub(crate) hosted: Hosted,
 }

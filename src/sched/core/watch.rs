@@ -9,17 +9,15 @@
 
 use std::fmt;
 
-use crate::sched::core::scheduler::Scheduler;
-
-/// A place at which one scheduler is watched. Dropping it ends that.
-pub(crate) trait Watch: fmt::Debug {
+/// A place at which one scheduler, of type `S`, is watched. Dropping it ends that.
+pub(crate) trait Watch<S>: fmt::Debug {
     /// Begins to watch this thread, on which `sched` runs fibers from now on.
     ///
     /// # Safety
     ///
     /// The scheduler must stay at this address until the watch is dropped, and the watch must be
     /// dropped by this thread.
-    unsafe fn begin(&self, sched: &Scheduler);
+    unsafe fn begin(&self, sched: &S);
 
     /// Notes that the thread is about to sleep because no fiber can run.
     fn sleeps(&self);
@@ -28,34 +26,5 @@ pub(crate) trait Watch: fmt::Debug {
     fn wakes(&self);
 
     /// Answers a request for the list of its fibers. Called by the run loop of `sched`.
-    fn answer(&self, sched: &Scheduler);
-}
-
-impl Scheduler {
-    /// Begins to watch this thread, on which it runs fibers from now on.
-    ///
-    /// # Safety
-    ///
-    /// The scheduler must not be moved from now on, and this thread must drop it.
-    pub(crate) unsafe fn watch_begins(&self) {
-        if let Some(watch) = self.watch.get() {
-            // SAFETY: the caller keeps the scheduler in place, and the watch is a field of it,
-            // which is dropped with it.
-            unsafe { watch.begin(self) };
-        }
-    }
-
-    /// Notes that the thread is about to sleep.
-    pub(crate) fn watch_sleeps(&self) {
-        if let Some(watch) = self.watch.get() {
-            watch.sleeps();
-        }
-    }
-
-    /// Notes that the thread has woken up.
-    pub(crate) fn watch_wakes(&self) {
-        if let Some(watch) = self.watch.get() {
-            watch.wakes();
-        }
-    }
+    fn answer(&self, sched: &S);
 }

@@ -1,7 +1,8 @@
 //! Small jobs from a queue of RQ on two workers: fibers, beside Python's workers in the same run.
 //!
 //! ```text
-//! FIBRA_PYTHON=... cargo run --release --manifest-path tests/crates/Cargo.toml --bin rq_cost [JOBS = 10000] [ROUNDS = 3]
+//! FIBRA_PYTHON=... cargo run --release --manifest-path tests/crates/Cargo.toml --bin rq_cost \
+//!     [JOBS = 10000] [ROUNDS = 3]
 //! ```
 //!
 //! Each job adds two numbers, so the rate is that of the queue. The jobs are enqueued first; then

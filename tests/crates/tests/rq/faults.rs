@@ -31,7 +31,7 @@ fn a_job_of_a_killed_worker_is_found() {
 }
 
 #[test]
-fn an_interrupt_lets_jobs_end_and_takes_no_more() {
+fn an_interrupt_lets_jobs_end_and_takes_no_other() {
     let Some(server) = fibra_crates::redis() else { return };
     let worker = Process::worker(&server, &["--jobs", "3", "--grace", "2"]);
     with_queue(&server, |queue| {

@@ -1,5 +1,5 @@
-//! The execution of one job: two fibers. The function runs in one. The other waits for it and writes
-//! down how it ended, so that a panic, a time limit and a kill end only the function.
+//! The execution of one job: two fibers. The function runs in one. The other waits for it and
+//! writes down how it ended, so that a panic, a time limit and a kill end only the function.
 
 use std::error::Error as StdError;
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! The side that works jobs: n at a time, each in a fiber.
 //!
-//! The fiber that calls [`Worker::run`] takes jobs. `execution.rs` runs each, and `upkeep.rs` is one
-//! more fiber.
+//! The fiber that calls [`Worker::run`] takes jobs. `execution.rs` runs each, and `upkeep.rs` is
+//! one more fiber.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
