@@ -1,5 +1,12 @@
 //! A fiber that blocks its thread, and the report that names it: the section "A fiber holds its
 //! thread" of the guide's page about diagnosis shows the output.
+//!
+//! ```text
+//! $ cargo run --release --example find_a_hog
+//! fibra: hog: fiber 'sensor' (#2) has held its thread for 100 ms without a wait or a yield
+//! ...
+//! both have ended
+//! ```
 
 use std::io;
 use std::time::{Duration, Instant};

@@ -80,18 +80,22 @@ pub(crate) fn advice<'a>(functions: impl Iterator<Item = &'a str>) -> Option<Str
     // The outermost of the functions that block is the one that the program calls: a lock of
     // parking_lot waits in std's condition variable, a channel parks its thread. The search ends
     // where the program begins.
-    let known = functions.take(INNERMOST).map(|function| blocking(path_of(function)));
     let mut found = None;
-    for row in known {
-        match row {
+    for path in functions.take(INNERMOST).map(path_of) {
+        match blocking(path) {
             Some(row) => found = Some(row),
-            None if found.is_some() => break,
+            None if found.is_some() && !is_of_std(path) => break,
             None => {}
         }
     }
     let (_, what, instead) = found?;
     Some(format!("{what} blocks all fibers of the thread: use {instead}, or `fibra::blocking`"))
         .map(|text| text.replace("`fibra::blocking`, or `fibra::blocking`", "`fibra::blocking`"))
+}
+
+/// Returns whether the function is one of std, which may stand between two that block.
+fn is_of_std(path: &str) -> bool {
+    ["std::", "core::", "alloc::"].iter().any(|prefix| path.starts_with(prefix))
 }
 
 fn blocking(path: &str) -> Option<&'static Blocking> {

@@ -311,7 +311,7 @@ fiber 'Plato' (#2) is receiving on an empty channel (made at <where> at <where> 
 fiber 'Laozi' (#3) is receiving on an empty channel (made at <where> at <where> for 3s, spawned at <where> by #1
 fiber 'Hypatia' (#4) is receiving on an empty channel (made at <where> at <where> for 2s, spawned at <where> by #1
 fiber 'Kant' (#5) is receiving on an empty channel (made at <where> at <where> for 1s, spawned at <where> by #1
-fiber 'Arendt' (#6) is receiving on an empty channel (made at <where> at <where>, spawned at <where> by #1
+fiber 'Arendt' (#6) is receiving on an empty channel (made at <where> at <where> spawned at <where> by #1
 Kant has eaten 2 times
 Hypatia has eaten 2 times
 Laozi has eaten 2 times

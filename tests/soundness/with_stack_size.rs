@@ -190,7 +190,7 @@ fn a_dump_shows_how_much_of_its_own_stack_a_fiber_uses() {
         let own = used.clone();
         let waits = on_small_stack(move || {
             fibra::park();
-            with_stack_size(LARGE, || with_stack_size(LARGE, || depth_then_park(1_000)));
+            with_stack_size(LARGE, || with_stack_size(LARGE, || depth_then_park(500)));
             own.set(1);
         });
         let look = || {

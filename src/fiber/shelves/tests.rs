@@ -142,8 +142,8 @@ proptest! {
 fn the_chunks_of_a_burst_stay_for_a_period_and_leave_by_halves() {
     let mut model = Model::new(SMALL);
     for _ in 0..2 {
-        (0..40 * 170).for_each(|_| model.take());
-        (0..40 * 170).for_each(|_| model.give(0));
+        (0..40 * model.in_a_chunk()).for_each(|_| model.take());
+        (0..40 * model.in_a_chunk()).for_each(|_| model.give(0));
     }
     let kept: Vec<_> = (0..7)
         .map(|_| {
