@@ -15,7 +15,7 @@ use crate::fiber::report::say;
 /// Without it, std's message names the thread only, which runs many fibers. The hook that was set
 /// before, std's or the program's own, is called after the line. A hook that is set later replaces
 /// both, unless it calls the one before it, too. Calls after the first do nothing.
-/// [`fibra::main`](fn@crate::main) calls this. For a main fiber, which runs on the thread that
+/// `fibra::main` calls this. For a main fiber, which runs on the thread that
 /// std's message names, there is no line.
 ///
 /// May be called on any thread, on fibers or not.

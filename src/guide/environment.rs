@@ -8,14 +8,14 @@
 //! |---|---|---|
 //! | `FIBRA_STACK_GUARDS` | `mprotect` | guards stacks by `mprotect`, even if the kernel has guard markers. It is read once, when the first stacks are mapped |
 //! | | any other, or unset | guard markers where the kernel has them (Linux 6.13), `mprotect` elsewhere |
-//! | `FIBRA_HOG_LIMIT` | a number of milliseconds | reports fibers that hold their thread for longer, if the builder of their runtime sets no limit; see [`diagnosis::hog`](super::diagnosis::hog). It is read once, when the first runtime is built |
+//! | `FIBRA_HOG_LIMIT` | a number of milliseconds | reports fibers that hold their thread for longer, if the builder of their runtime sets no limit; see `guide::diagnosis::hog`. It is read once, when the first runtime is built |
 //! | | `off`, or 0 | no report |
 //! | | any other, or unset | 100 ms with debug assertions, otherwise no report |
 //!
 //! Set `FIBRA_STACK_GUARDS` to see how a program behaves on an older kernel, or if a tool cannot
 //! read mappings with guard markers: `gcore` leaves such mappings out of its core files. The kernel
-//! does not: the core file of an abort is complete. See
-//! [`from_outside`](super::diagnosis::from_outside#core-files).
+//! does not: the core file of an abort is complete. See the
+//! section "Core files" of the page `guide::diagnosis::from_outside`.
 //!
 //! `RUST_BACKTRACE` has its usual meaning for panics in fibers. Host names are looked up by the
 //! system's resolver, with its own configuration. Child processes inherit the environment, as with

@@ -19,7 +19,7 @@ impl RuntimeBuilder {
     /// scheduler runs. The report names the fiber and shows its native stack. If it blocks in a
     /// function of another crate that is known, the report tells what to use instead. Each hold is
     /// reported once, and a process writes five reports in a row, and then one every 12 seconds.
-    /// [`guide::diagnosis::hog`](crate::guide::diagnosis::hog) shows one.
+    /// `guide::diagnosis::hog` shows one.
     ///
     /// A thread of the process looks at the schedulers every quarter of the limit, and sleeps while
     /// all of them do. A switch costs the same with and without it. Where a report is due, the

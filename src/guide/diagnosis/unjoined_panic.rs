@@ -9,7 +9,7 @@
 //!
 //! The message that std prints at the moment of the panic names the thread, which runs many fibers.
 //! [`install_panic_hook`](crate::install_panic_hook) adds a line above it, and
-//! [`fibra::main`](fn@crate::main) calls that:
+//! `fibra::main` calls that:
 //!
 //! ```text
 //! fibra: fiber 'baker' (#2), spawned at src/main.rs:4:44, panics:

@@ -15,8 +15,10 @@ use crate::http::client::multiplexed::Pings;
 use crate::http::client::pool::{Pool, PoolSettings};
 use crate::http::client::proxy::{Proxies, Proxy};
 use crate::http::client::redirect::RedirectPolicy;
+#[cfg(feature = "https")]
+use crate::http::client::tls;
 #[cfg(feature = "tls")]
-use crate::http::client::tls::{self, TlsSettings};
+use crate::http::client::tls::TlsSettings;
 use crate::net::Resolver;
 
 /// A builder of a [`Client`], made by [`Client::builder`].
