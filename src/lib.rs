@@ -390,7 +390,12 @@ mod stack;
 #[cfg(feature = "diagnostics")]
 mod stack_trace;
 #[cfg_attr(
-    not(all(feature = "diagnostics", feature = "net")),
+    not(all(
+        feature = "diagnostics",
+        feature = "net",
+        target_os = "linux",
+        any(target_arch = "x86_64", target_arch = "aarch64")
+    )),
     allow(
         dead_code,
         reason = "stacks are read with `diagnostics`, and all fibers listed with `net`"

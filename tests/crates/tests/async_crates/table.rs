@@ -33,7 +33,18 @@ fn the_table_names_dependencies_and_code_of_these_tests() {
     let lines = manifest.lines().skip_while(|line| *line != "[dev-dependencies]").skip(1);
     for line in lines.take_while(|line| !line.starts_with('[')) {
         if let Some((name, _)) = line.split_once(" = ") {
-            let tools = ["fibra", "http-body-util", "prost", "tonic-health", "tonic-prost"];
+            // What tests use beside the crates that they are about, and what examples use.
+            let tools = [
+                "fibra",
+                "flate2",
+                "http-body-util",
+                "prost",
+                "ratatui",
+                "serde",
+                "serde_json",
+                "tonic-health",
+                "tonic-prost",
+            ];
             let is_tool = tools.contains(&name);
             assert!(is_tool || listed.contains(name), "the page does not list {name}");
         }
