@@ -43,7 +43,7 @@ use crate::sched::deadlock::dump;
 ///     //     service::wait_for_work at src/main.rs:2
 ///     # assert_eq!(dump.fibers[1].stack, dump.fibers[2].stack);
 ///     # assert!(dump.to_string().contains("3 fibers with this stack:"));
-///     # assert!(dump.to_string().contains("wait_for_work at "));
+///     # assert!(dump.to_string().contains("::wait_for_work"));
 /// });
 /// ```
 #[must_use]
