@@ -54,19 +54,9 @@
 //! | `--cfg fibra_polling` in `RUSTFLAGS` | readiness through the `polling` crate on Linux, too; for tests of that code |
 //! | a sanitizer | stacks that were given back are closed to every access for a while; the default stack is 1 MiB |
 //!
-//! What an operation takes with each profile, as a multiple of the bare round trip of corosensei (2
-//! ns), measured by `benches/profiles/run.sh`. `release` is the default, without any line in
-//! `Cargo.toml`. Whether that inlines the switch depends on the program: here it did not, and was
-//! as slow as `lto = "off"`. So set `lto = "thin"`, `lto = "fat"` or `codegen-units = 1`.
-//!
-//! | profile | yield | message | spawn and join | `select!` of which one is ready |
-//! |---|--:|--:|--:|--:|
-//! | `release` | 10.8 | 13.9 | 28.5 | 4.5 |
-//! | `lto = "thin"` | 2.6 | 6.0 | 16.2 | 3.7 |
-//! | `codegen-units = 1` | 2.7 | 6.2 | 16.1 | 3.5 |
-//! | `lto = "fat"`, `codegen-units = 1` | 2.4 | 6.0 | 15.8 | 3.1 |
-//! | `lto = "off"` | 10.7 | 13.9 | 28.2 | 4.4 |
-//! | `lto = "off"`, `codegen-units = 1` | 2.7 | 6.1 | 15.7 | 3.5 |
+//! `benches/profiles/run.sh` builds a small program with each of these profiles, and prints what an
+//! operation takes with each. With the default profile the switch may be a call or be inlined: that
+//! depends on the program. So set `lto = "thin"`, `lto = "fat"` or `codegen-units = 1`.
 //!
 //! # Limits of the system
 //!

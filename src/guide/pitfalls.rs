@@ -223,9 +223,9 @@
 //! `lto = "thin"` or `"fat"`, and with one codegen unit. With `lto = "off"` and several codegen
 //! units, and in some programs with the default settings, it does not: the two functions of
 //! corosensei that switch stay calls, and the processor mispredicts the return from each. A yield
-//! then takes several times as long:
-//! [`environment`](super::environment#settings-of-a-build) has figures. A debug build is several
-//! times slower still, and its frames are larger.
+//! then takes several times as long: see
+//! [`environment`](super::environment#settings-of-a-build). A debug build is several times slower
+//! still, and its frames are larger.
 //!
 //! ```toml
 //! [profile.release]

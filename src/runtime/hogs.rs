@@ -22,10 +22,10 @@ impl RuntimeBuilder {
     /// `guide::diagnosis::hog` shows one.
     ///
     /// A thread of the process looks at the schedulers every quarter of the limit, and sleeps while
-    /// all of them do. A switch costs the same with and without it. Where a report is due, the
-    /// thread of the scheduler gets the signal `SIGURG`, which by default has no effect; a handler
-    /// of the program for it still gets the signals of others. System calls are restarted, except
-    /// for those that never are, such as `poll`, which fail with
+    /// all of them do. A switch runs the same instructions with and without it. Where a report is
+    /// due, the thread of the scheduler gets the signal `SIGURG`, which by default has no effect; a
+    /// handler of the program for it still gets the signals of others. System calls are restarted,
+    /// except for those that never are, such as `poll`, which fail with
     /// [`Interrupted`](std::io::ErrorKind::Interrupted). Without the feature `diagnostics`, and on
     /// other systems than Linux on x86-64 and AArch64, the report has no stack.
     ///

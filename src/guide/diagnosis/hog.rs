@@ -56,9 +56,9 @@
 //! watched, and nothing is reported while a debugger is attached. A busy machine may keep a thread
 //! from running for so long that its fiber is reported.
 //!
-//! A switch costs the same with and without a limit: another thread reads a counter that exists
-//! anyway. It wakes up four times per limit while a scheduler is awake, and not at all while all of
-//! them sleep.
+//! A switch runs the same instructions with and without a limit: another thread reads a counter
+//! that exists anyway. It wakes up four times per limit while a scheduler is awake, and not at all
+//! while all of them sleep.
 //!
 #![cfg_attr(
     feature = "net",
