@@ -100,7 +100,7 @@ fn silent(text: &mut String, scheduler: u32) -> fmt::Result {
             ),
             Some(fiber) => {
                 writeln!(text, "scheduler {scheduler} is held by {}:", fiber.title())?;
-                writeln!(text, "  {}", fiber.place())?;
+                write!(text, "  {}", fiber.place())?;
                 report::describe(&sample, text);
                 writeln!(text, "\n  (only the scheduler can list its other fibers)")
             }

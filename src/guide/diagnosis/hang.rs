@@ -33,19 +33,21 @@
 //!
 //! ```text
 //! 7 fibers with this stack:
-//!   fiber 'handler' (#3) is locking a mutex held by fiber 'handler' (#2) at ...:120:26 for 7s
-//!   fiber 'handler' (#4) is locking a mutex held by fiber 'handler' (#2) at ...:120:26 for 6s
+//!   fiber 'handler' (#3) is locking a mutex held by fiber 'handler' (#2) at ...:120:26 for 7s,
+//!     spawned at ...:112:40 by #1
+//!   fiber 'handler' (#4) is locking a mutex held by fiber 'handler' (#2) at ...:120:26 for 6s,
+//!     spawned at ...:112:40 by #1
 //!   ...
 //!   and 2 more
 //!     why_does_it_hang::handle at examples/why_does_it_hang.rs:120
 //!     why_does_it_hang::handlers_that_stand_still::{{closure}} at examples/why_does_it_hang.rs:112
-//!     (14 frames of fibra and the runtime)
+//!     (26 frames of fibra and the runtime)
 //! 1 fiber with this stack:
-//!   fiber 'handler' (#2) is asleep at examples/why_does_it_hang.rs:126:5 for 8s
+//!   fiber 'handler' (#2) is asleep at ...:126:5 for 8s, 3592s left, spawned at ...:112:40 by #1
 //!     why_does_it_hang::ask_backend at examples/why_does_it_hang.rs:126
 //!     why_does_it_hang::handle at examples/why_does_it_hang.rs:121
 //!     why_does_it_hang::handlers_that_stand_still::{{closure}} at examples/why_does_it_hang.rs:112
-//!     (14 frames of fibra and the runtime)
+//!     (25 frames of fibra and the runtime)
 //! ```
 //!
 //! Read it in this order:

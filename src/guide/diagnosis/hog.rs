@@ -71,10 +71,12 @@ all fibers of the process. Of a scheduler that is held, it shows the fiber that 
 ```text
 fibra: SIGQUIT: the fibers of all schedulers:
 scheduler 1 is held by fiber 'digits' (#3):
-  it was spawned at examples/find_a_hog.rs:29:59
+  it was spawned at examples/find_a_hog.rs:36:59
   now it runs:
-    find_a_hog::sum_up_digits
-    (13 frames of fibra and the runtime)
+    ...
+    core::iter::traits::iterator::Iterator::sum at ...
+    find_a_hog::sum_up_digits at examples/find_a_hog.rs:26
+    (14 frames of fibra and the runtime)
   (only the scheduler can list its other fibers)
 ```
 
